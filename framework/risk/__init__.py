@@ -1,0 +1,1 @@
+"""The risk rule contract, the gate every order passes, and the latch that stops everything."""

@@ -1,0 +1,194 @@
+"""The risk rule: what every limit, sizer and breaker is written as, and the values it speaks in.
+
+A rule judges a `Proposal` before it leaves for the venue and answers with a verdict. After the fact it
+may watch what was sent, what filled and where prices stand, and answer with a reaction. It never sends,
+cancels or closes anything itself: the gate does that, in one place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from nautilus_trader.model import (
+        Currency,
+        InstrumentId,
+        Money,
+        OrderFilled,
+        OrderSide,
+        Position,
+        Price,
+        Quantity,
+        Venue,
+    )
+
+    from framework.specs import PluginConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """The order may leave as proposed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """The order may leave with another quantity.
+
+    Attributes:
+        quantity: The quantity to send, in the instrument's units and precision.
+        reason: Why, for the journal and the report.
+    """
+
+    quantity: Quantity
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The order must not leave.
+
+    Attributes:
+        reason: Why, for the strategy's `OrderDenied` event, the journal and the report.
+    """
+
+    reason: str
+
+
+type Verdict = Approve | Resize | Deny
+
+APPROVE = Approve()
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """Cancel the resting orders and close the positions the rule covers; trading may go on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Flatten, then let nothing but exits through until a person resumes."""
+
+    reason: str
+
+
+type Reaction = Flatten | Halt
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last known price of an instrument.
+
+    Attributes:
+        instrument_id: Whose price.
+        price: A quote's mid, a trade's price or a bar's close, whichever came last.
+        ts_event: When it was true, in nanoseconds since the epoch, UTC.
+    """
+
+    instrument_id: InstrumentId
+    price: Price
+    ts_event: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """One order on its way out, before anyone else has seen it.
+
+    Attributes:
+        action: A new order, or a change to one already working.
+        strategy_id: The `id:` of the strategy that proposes it.
+        order: The engine's order, for fields not repeated here; never modify it.
+        instrument: The engine's instrument.
+        side: Buy or sell.
+        quantity: What would be sent, in the instrument's units, after sizing.
+        price: The limit price, or None.
+        trigger_price: The stop or touch price, or None.
+        stop_price: The trigger of the protective stop that travels with this entry, or None.
+        mark: The last known price, or None when there has been none.
+        position: Signed open quantity of this strategy in this instrument, before the order.
+        reduces: True when the order can only shrink that position.
+        now: Nanoseconds since the epoch, UTC.
+    """
+
+    action: Literal["submit", "modify"]
+    strategy_id: str
+    order: Any
+    instrument: Any
+    side: OrderSide
+    quantity: Quantity
+    price: Price | None
+    trigger_price: Price | None
+    stop_price: Price | None
+    mark: Mark | None
+    position: Decimal
+    reduces: bool
+    now: int
+
+    @property
+    def instrument_id(self) -> InstrumentId:
+        """The instrument's identifier."""
+        return self.instrument.id
+
+
+class Market(Protocol):
+    """What a rule may look at: prices, positions and money, through the engine's own books."""
+
+    def mark(self, instrument_id: InstrumentId) -> Mark | None:
+        """The last known price, or None."""
+
+    def instrument(self, instrument_id: InstrumentId) -> Any:
+        """The engine's instrument, or None."""
+
+    def open_positions(self, strategy_id: str | None = None) -> Sequence[Position]:
+        """Open positions, of every strategy in the rule's scope or of one."""
+
+    def pending_entries(self) -> Sequence[Any]:
+        """Orders on their way or working in the rule's scope that could open or grow a position."""
+
+    def equity(self, venue: Venue) -> dict[Currency, Money]:
+        """Balance plus unrealised profit at the venue, marked to market, by currency."""
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+
+
+class RiskRule[C: PluginConfig]:
+    """One idea of what must not happen.
+
+    Subclass it, keep one rule to one idea, and override only what the idea needs. Overriding `on_mark`
+    or `on_fill` costs a call per event, so leave them alone otherwise.
+    """
+
+    sizes: ClassVar[bool] = False
+    """True for a rule that sets the size of entries: it runs first and its `Resize` may grow an order.
+    The limits then judge the sized order, and theirs may only shrink it."""
+
+    judges_exits: ClassVar[bool] = False
+    """True for a rule that must also see orders that can only shrink a position."""
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+        self.market: Market
+
+    def start(self, market: Market) -> None:
+        """Called once, when the engine is built and before data flows."""
+        self.market = market
+
+    def check(self, proposal: Proposal) -> Verdict:
+        """Judge a proposal. Pure: the same proposal and market give the same verdict, and nothing changes."""
+        del proposal
+        return APPROVE
+
+    def on_sent(self, proposal: Proposal) -> None:
+        """Called after every rule approved the proposal; where a rate or an exposure is counted."""
+
+    def on_fill(self, fill: OrderFilled) -> Reaction | None:
+        """Called for every fill in scope."""
+
+    def on_mark(self, mark: Mark) -> Reaction | None:
+        """Called for every price in the run's data."""

@@ -1,0 +1,127 @@
+"""What a plugin hands over: frozen records naming a class and its config class, and nothing else.
+
+A spec is data. Registering one builds nothing, opens nothing and reads nothing, so listing plugins is
+always safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+    import typer
+    from nautilus_trader.backtest import BacktestVenueConfig
+    from nautilus_trader.trading import Strategy
+
+    from framework.risk.rule import RiskRule
+
+type Mode = Literal["backtest", "paper", "live"]
+
+
+class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of every plugin's settings: frozen, keyword-only, closed to unknown keys.
+
+    Subclass it with `kw_only=True` and annotate each field with
+    `Annotated[type, msgspec.Meta(description=..., gt=...)]`: the description becomes documentation and
+    the bounds are enforced when `node.yaml` is read. `InstrumentId`, `BarType`, `Price`, `Quantity`,
+    `Money`, `Currency`, `Venue` and `Decimal` fields are written as strings in YAML.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategySpec:
+    """A NautilusTrader strategy offered under a name.
+
+    Attributes:
+        name: What `use:` says in `node.yaml`; lower case, words joined by underscores.
+        strategy: The class; built as `strategy(config)`.
+        config: Its settings. Every `InstrumentId` and `BarType` in it must have a venue and data.
+        summary: One sentence for `framework plugins list`.
+    """
+
+    name: str
+    strategy: type[Strategy]
+    config: type[PluginConfig]
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskSpec:
+    """A risk rule offered under a name.
+
+    Attributes:
+        name: What `use:` says in `node.yaml`.
+        rule: The class; built as `rule(config)`, once per entry under `risk:`.
+        config: Its settings.
+        summary: One sentence for `framework plugins list`.
+    """
+
+    name: str
+    rule: type[RiskRule[Any]]
+    config: type[PluginConfig]
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSpec:
+    """A venue offered under a name.
+
+    Attributes:
+        name: What `use:` says in `node.yaml`.
+        config: Its settings.
+        backtest: Builds the engine's venue for a backtest from the venue's name in `node.yaml`, its
+            settings and the run's seed; `None` when the venue has no simulated twin.
+        summary: One sentence for `framework plugins list`.
+    """
+
+    name: str
+    config: type[PluginConfig]
+    backtest: Callable[[str, Any, int], BacktestVenueConfig] | None = None
+    summary: str = ""
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """The modes a node may run this venue in."""
+        return frozenset({"backtest"}) if self.backtest else frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImporterSpec:
+    """A source that fills the catalog, offered as `framework data import NAME`.
+
+    Attributes:
+        name: The word after `import`.
+        kind: What its rows become.
+        read: Yields tables of a bounded number of rows, in file order, from one source file and the
+            import's settings. Columns are those of `framework.catalog.frames`.
+        summary: One sentence for `framework data import --help`.
+        options: Defaults that a known file format fixes, such as its time zone and stamp convention.
+    """
+
+    name: str
+    kind: Literal["bars", "quotes", "trades"]
+    read: Callable[[Path, Any], Iterator[pa.Table]]
+    summary: str = ""
+    options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSpec:
+    """A group of commands added to the command line as `framework NAME ...`.
+
+    Attributes:
+        name: The word after `framework`.
+        app: Builds the typer application; called only when the command is used or its help shown.
+        summary: One sentence for `framework --help`.
+    """
+
+    name: str
+    app: Callable[[], typer.Typer]
+    summary: str = ""
