@@ -1,0 +1,73 @@
+"""What a finished run is: plain tables and numbers, with no engine behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+
+    from framework.risk.decision import Decision
+    from framework.specs import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Everything the report shows and the bundle keeps.
+
+    Attributes:
+        name: The node's name.
+        mode: How it ran.
+        instruments: Instrument identifiers with data in the run, sorted.
+        start: First event, nanoseconds since the epoch, UTC.
+        end: Last event, nanoseconds since the epoch, UTC.
+        bars: Bars delivered.
+        quotes: Quotes delivered.
+        trades: Trades delivered.
+        orders: One row an order, indexed by `client_order_id`, as the engine reports them.
+        fills: One row a fill, in time order.
+        positions: One row a position, closed ones included.
+        equity: Marked-to-market equity; a UTC `DatetimeIndex`, one float column a currency code.
+        decisions: What the gate denied, resized, flattened or halted, in time order.
+        statistics: `{"pnl": {currency: {name: value}}, "returns": {name: value}, "general": {name: value}}`
+            from the engine's analyzer; undefined figures are None.
+        prices: For each instrument, what the chart draws: a UTC `DatetimeIndex` and float columns
+            `open, high, low, close`, thinned to at most some thousands of rows.
+        config: The resolved configuration, defaults filled in.
+        versions: Distribution name to version: framework, engine, every plugin used.
+        data: For every file read from the catalog, its path relative to it and its SHA-256.
+        elapsed: Wall-clock seconds the engine ran.
+        result_hash: SHA-256 over what happened; equal runs have equal hashes.
+        report: The folder the report was written to, or None before it is.
+    """
+
+    name: str
+    mode: Mode
+    instruments: tuple[str, ...]
+    start: int
+    end: int
+    bars: int
+    quotes: int
+    trades: int
+    orders: pd.DataFrame
+    fills: pd.DataFrame
+    positions: pd.DataFrame
+    equity: pd.DataFrame
+    decisions: tuple[Decision, ...]
+    statistics: Mapping[str, Any]
+    prices: Mapping[str, pd.DataFrame]
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    data: Mapping[str, str]
+    elapsed: float
+    result_hash: str
+    report: Path | None = None
+
+    @property
+    def denials(self) -> tuple[Decision, ...]:
+        """The orders that were not allowed to leave."""
+        return tuple(decision for decision in self.decisions if decision.verdict == "deny")
