@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from framework.risk.rule import RiskRule
 
 type Mode = Literal["backtest", "paper", "live"]
+type DataKind = Literal["bars", "quotes", "trades"]
+type Stamp = Literal["open", "close"]
 
 
 class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,18 +100,21 @@ class ImporterSpec:
 
     Attributes:
         name: The word after `import`.
-        kind: What its rows become.
+        kinds: What its rows can become; the first one is assumed when the user names none.
         read: Yields tables of a bounded number of rows, in file order, from one source file and the
-            import's settings. Columns are those of `framework.catalog.frames`.
+            import's `framework.catalog.settings.ImportSettings`. The columns are those of
+            `framework.catalog.frames`: prices and sizes as decimal text, times as UTC nanoseconds.
         summary: One sentence for `framework data import --help`.
-        options: Defaults that a known file format fixes, such as its time zone and stamp convention.
+        stamp: The instant a bar of this format is stamped at, when the format itself fixes it.
+        timezone: The IANA zone of this format's times, when the format itself fixes it.
     """
 
     name: str
-    kind: Literal["bars", "quotes", "trades"]
+    kinds: tuple[DataKind, ...]
     read: Callable[[Path, Any], Iterator[pa.Table]]
     summary: str = ""
-    options: Mapping[str, Any] | None = None
+    stamp: Stamp | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +130,16 @@ class CommandSpec:
     name: str
     app: Callable[[], typer.Typer]
     summary: str = ""
+
+
+GATED = (
+    "submit_order",
+    "submit_order_list",
+    "modify_order",
+    "modify_orders",
+    "close_position",
+    "close_all_positions",
+    "market_exit",
+)
+"""The methods of a strategy through which orders leave: they belong to the gate, and no strategy may
+override one."""

@@ -1,0 +1,141 @@
+"""The engine's own books, as the gate and the rules may read them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.model import BarType, InstrumentId, Price, StrategyId
+
+from framework.risk.rule import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from nautilus_trader.common import Cache, Clock
+    from nautilus_trader.model import Currency, Money, Position, QuoteTick, Venue
+    from nautilus_trader.portfolio import Portfolio
+
+
+def mid(quote: QuoteTick) -> Price:
+    """The middle of a quote, exact: one decimal more than the quote's when the spread is odd."""
+    bid, ask = quote.bid_price, quote.ask_price
+    return Price.from_decimal((bid.as_decimal() + ask.as_decimal()) / 2)
+
+
+class Entries:
+    """Approved orders of one strategy that could still open or grow a position.
+
+    An order stays until the engine's cache says it is closed. Closed ones leave when somebody looks, so
+    an order that nobody asks about costs one dictionary entry.
+    """
+
+    def __init__(self) -> None:
+        self._orders: dict[Any, None] = {}
+
+    def add(self, client_order_id: Any) -> None:
+        """Remember an approved order."""
+        self._orders[client_order_id] = None
+
+    def working(self, cache: Cache) -> list[Any]:
+        """The orders that are not closed, oldest first."""
+        for client_order_id in [known for known in self._orders if cache.is_order_closed(known)]:
+            del self._orders[client_order_id]
+        found = (cache.order(client_order_id) for client_order_id in self._orders)
+        return [order for order in found if order is not None]
+
+
+class Books:
+    """Prices, positions and money of one running node.
+
+    Args:
+        cache: The engine's cache.
+        portfolio: The engine's portfolio.
+        clock: The engine's clock.
+        bar_types: The bar types the run has data for, by instrument: where a price may come from.
+        engine_ids: The engine's strategy identifier for every strategy's `id:`.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        portfolio: Portfolio,
+        clock: Clock,
+        bar_types: Mapping[InstrumentId, Sequence[BarType]],
+        engine_ids: Mapping[str, StrategyId],
+    ) -> None:
+        self.cache = cache
+        self.portfolio = portfolio
+        self.now = clock.timestamp_ns
+        self.engine_ids = engine_ids
+        self.entries = {strategy_id: Entries() for strategy_id in engine_ids}
+        self._bar_types = bar_types
+
+    def mark(self, instrument_id: InstrumentId) -> Mark | None:
+        """The last known price: a quote's mid, a trade or a bar's close, whichever came last."""
+        best: Mark | None = None
+        quote = self.cache.quote(instrument_id)
+        if quote is not None:
+            best = Mark(instrument_id, mid(quote), quote.ts_event)
+        trade = self.cache.trade(instrument_id)
+        if trade is not None and (best is None or trade.ts_event > best.ts_event):
+            best = Mark(instrument_id, trade.price, trade.ts_event)
+        for bar_type in self._bar_types.get(instrument_id, ()):
+            bar = self.cache.bar(bar_type)
+            if bar is not None and (best is None or bar.ts_event > best.ts_event):
+                best = Mark(instrument_id, bar.close, bar.ts_event)
+        return best
+
+    def positions(self, strategy_id: str, instrument_id: InstrumentId | None = None) -> list[Position]:
+        """The strategy's open positions, in one instrument or in all."""
+        return self.cache.positions_open(
+            instrument_id=instrument_id, strategy_id=self.engine_ids[strategy_id]
+        )
+
+    def position(self, strategy_id: str, instrument_id: InstrumentId) -> Decimal:
+        """The strategy's signed open quantity in an instrument."""
+        total = Decimal(0)
+        for position in self.positions(strategy_id, instrument_id):
+            quantity = position.quantity.as_decimal()
+            total += quantity if position.is_long else -quantity
+        return total
+
+    def view(self, strategies: tuple[str, ...]) -> MarketView:
+        """What a rule covering these strategies may look at."""
+        return MarketView(self, strategies)
+
+
+class MarketView:
+    """The books through one rule's scope; implements `framework.Market`."""
+
+    def __init__(self, books: Books, strategies: tuple[str, ...]) -> None:
+        self._books = books
+        self._strategies = strategies
+        self.mark = books.mark
+        self.now = books.now
+
+    def instrument(self, instrument_id: InstrumentId) -> Any:
+        """The engine's instrument, or None."""
+        return self._books.cache.instrument(instrument_id)
+
+    def open_positions(self, strategy_id: str | None = None) -> Sequence[Position]:
+        """Open positions of every strategy in scope, or of one of them."""
+        scope = (strategy_id,) if strategy_id else self._strategies
+        return [position for sid in scope for position in self._books.positions(sid)]
+
+    def pending_entries(self) -> Sequence[Any]:
+        """Orders in scope, approved and not closed, that could open or grow a position."""
+        cache, entries = self._books.cache, self._books.entries
+        return [order for sid in self._strategies for order in entries[sid].working(cache)]
+
+    def equity(self, venue: Venue) -> dict[Currency, Money]:
+        """Balance plus unrealised profit at the venue, marked to market, by currency."""
+        return self._books.portfolio.equity(venue)
+
+
+def by_instrument(bar_types: Iterable[BarType]) -> dict[InstrumentId, tuple[BarType, ...]]:
+    """Bar types grouped by the instrument they describe."""
+    grouped: dict[InstrumentId, tuple[BarType, ...]] = {}
+    for bar_type in bar_types:
+        grouped[bar_type.instrument_id] = (*grouped.get(bar_type.instrument_id, ()), bar_type)
+    return grouped

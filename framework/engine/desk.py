@@ -1,0 +1,280 @@
+"""The desk: between one guarded strategy and the gate, it turns orders into proposals and verdicts into events.
+
+A denied order becomes the engine's own `OrderDenied`, a resized one the engine's own `OrderUpdated`. Both
+come from one `ExecutionAlgorithm`, because that is the only door the engine offers for either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from nautilus_trader.model import ExecAlgorithmId, OrderSide, OrderType
+from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
+
+from framework.risk.rule import Approve, Deny, Proposal, Resize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nautilus_trader.model import ClientOrderId, InstrumentId, PositionId, Price, Quantity, StrategyId
+
+    from framework.engine.books import Books
+    from framework.engine.faults import Faults
+    from framework.risk.gate import Gate
+
+STOPS = {
+    OrderType.STOP_MARKET,
+    OrderType.STOP_LIMIT,
+    OrderType.TRAILING_STOP_MARKET,
+    OrderType.TRAILING_STOP_LIMIT,
+}
+DOOR = ExecAlgorithmId("GATE")
+
+
+class Door(ExecutionAlgorithm):
+    """The engine's side of the gate: denies orders, and changes the size of those routed through it."""
+
+    def __init__(self) -> None:
+        super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=DOOR, log_events=False, log_commands=False))
+        self.sizes: dict[ClientOrderId, Quantity] = {}
+
+    def on_order(self, order: Any) -> None:
+        """Resize and submit a routed order."""
+        self._resize(order)
+        # The order handed in does not see its own update; the cache's copy does.
+        self.submit_order(self.cache.order(order.client_order_id))
+
+    def on_order_list(self, order_list: Any, orders: Sequence[Any]) -> None:
+        """Resize and submit a routed list, parents before children as the list has them."""
+        del order_list
+        for order in orders:
+            self._resize(order)
+        for order in orders:
+            self.submit_order(self.cache.order(order.client_order_id))
+
+    def _resize(self, order: Any) -> None:
+        quantity = self.sizes.pop(order.client_order_id, order.quantity)
+        if quantity != order.quantity:
+            self.modify_order_in_place(order, quantity=quantity)
+
+
+class Desk:
+    """Admits the orders of one strategy.
+
+    Args:
+        strategy_id: The strategy's `id:` in `node.yaml`.
+        engine_id: The engine's identifier for it.
+        gate: Judges.
+        books: What the proposal is judged against.
+        door: Denies and resizes inside the engine.
+        faults: Where exceptions go.
+    """
+
+    def __init__(
+        self, strategy_id: str, engine_id: StrategyId, gate: Gate, books: Books, door: Door, faults: Faults
+    ) -> None:
+        self.strategy_id = strategy_id
+        self.engine_id = engine_id
+        self.gate = gate
+        self.faults = faults
+        self.approved: set[ClientOrderId] = set()
+        self._books = books
+        self._door = door
+        self._entries = books.entries[strategy_id]
+        self._closing: dict[PositionId, ClientOrderId] = {}
+        self._judged = gate.covers(strategy_id)
+
+    def admit(self, order: Any, position_id: PositionId | None) -> Any | None:
+        """The order to send in place of this one: itself, a resized one, or None when it was denied."""
+        if order.exec_algorithm_id is not None:
+            return self._deny([order], f"execution algorithm {order.exec_algorithm_id} is not supported")
+        if not (self._judged or order.is_reduce_only or self.gate.kill.latches):
+            self._approve(order)
+            return order
+        proposal = self._proposal(order, position_id=position_id)
+        verdict = self.gate.judge(proposal)
+        if isinstance(verdict, Deny):
+            return self._deny([order], verdict.reason)
+        self._approve(order)
+        self._closes(order, proposal, position_id)
+        if isinstance(verdict, Approve):
+            self.gate.sent(proposal)
+            return order
+        self.gate.sent(replace(proposal, quantity=verdict.quantity))
+        return self._routed(order, verdict.quantity)
+
+    def admit_list(self, orders: Sequence[Any], position_id: PositionId | None) -> list[Any] | None:
+        """The list to send in place of this one, or None when all of it was denied.
+
+        One denied order denies the list: half a bracket is worse than none. Children of a resized parent
+        follow its size.
+        """
+        orders = list(orders)
+        parents = {order.client_order_id: order for order in orders if order.parent_order_id is None}
+        sizes = {order.client_order_id: order.quantity for order in orders}
+        proposals = []
+        for order in sorted(orders, key=lambda order: order.parent_order_id is not None):
+            parent = parents.get(order.parent_order_id)
+            if parent is not None:
+                follows = sizes[parent.client_order_id]
+                whole = order.quantity == parent.quantity
+                sizes[order.client_order_id] = follows if whole else min(order.quantity, follows)
+            proposal = self._proposal(
+                order,
+                position_id=position_id,
+                quantity=sizes[order.client_order_id],
+                stop_price=_stop_of(order, orders),
+                parent=parent,
+            )
+            verdict = self.gate.judge(proposal)
+            if isinstance(verdict, Deny):
+                return self._deny(orders, verdict.reason)
+            if isinstance(verdict, Resize):
+                sizes[order.client_order_id] = verdict.quantity
+                proposal = replace(proposal, quantity=verdict.quantity)
+            proposals.append(proposal)
+        for order in orders:
+            self._approve(order)
+        for proposal in proposals:
+            self.gate.sent(proposal)
+        if all(order.quantity == sizes[order.client_order_id] for order in orders):
+            return orders
+        return [self._routed(order, sizes[order.client_order_id]) for order in orders]
+
+    def admit_change(
+        self,
+        client_order_id: ClientOrderId,
+        quantity: Quantity | None,
+        price: Price | None,
+        trigger_price: Price | None,
+    ) -> Quantity | str | None:
+        """The quantity to modify the order to, None to leave it, or why the change is refused."""
+        order = self._books.cache.order(client_order_id)
+        if order is None or not (self._judged or order.is_reduce_only or self.gate.kill.latches):
+            return quantity
+        proposal = self._proposal(
+            order, action="modify", quantity=quantity or order.quantity, price=price, trigger_price=trigger_price
+        )
+        verdict = self.gate.judge(proposal)
+        if isinstance(verdict, Deny):
+            return verdict.reason
+        if isinstance(verdict, Resize):
+            self.gate.sent(replace(proposal, quantity=verdict.quantity))
+            return verdict.quantity
+        self.gate.sent(proposal)
+        return quantity
+
+    def flatten(self, strategy: Any) -> None:
+        """Cancel every working order of the strategy and close every position that is not being closed."""
+        cache = self._books.cache
+        working = [
+            *cache.orders_open(strategy_id=self.engine_id),
+            *cache.orders_inflight(strategy_id=self.engine_id),
+            *cache.orders_emulated(strategy_id=self.engine_id),
+        ]
+        closing = set(self._closing.values())
+        for order in working:
+            if order.client_order_id not in closing and not order.is_pending_cancel:
+                strategy.cancel_order(order.client_order_id)
+        for position in self._books.positions(self.strategy_id):
+            known = self._closing.get(position.id)
+            if known is None or cache.is_order_closed(known):
+                strategy.close_position(position)
+
+    def _proposal(
+        self,
+        order: Any,
+        *,
+        action: Literal["submit", "modify"] = "submit",
+        position_id: PositionId | None = None,
+        quantity: Quantity | None = None,
+        price: Price | None = None,
+        trigger_price: Price | None = None,
+        stop_price: Price | None = None,
+        parent: Any = None,
+    ) -> Proposal:
+        books, instrument_id = self._books, order.instrument_id
+        quantity = quantity or order.quantity
+        position = self._position(instrument_id, position_id)
+        return Proposal(
+            action=action,
+            strategy_id=self.strategy_id,
+            order=order,
+            instrument=books.cache.instrument(instrument_id),
+            side=order.side,
+            quantity=quantity,
+            price=price or (order.price if order.has_price else None),
+            trigger_price=trigger_price or (order.trigger_price if order.has_trigger_price else None),
+            stop_price=stop_price,
+            mark=books.mark(instrument_id),
+            position=position,
+            reduces=self._reduces(order, quantity.as_decimal(), position, parent),
+            now=books.now(),
+        )
+
+    def _position(self, instrument_id: InstrumentId, position_id: PositionId | None) -> Decimal:
+        if position_id is not None:
+            position = self._books.cache.position(position_id)
+            if position is not None:
+                size = position.quantity.as_decimal()
+                return size if position.is_long else -size
+        return self._books.position(self.strategy_id, instrument_id)
+
+    def _reduces(self, order: Any, quantity: Decimal, position: Decimal, parent: Any) -> bool:
+        """True when filling the order in full cannot leave more risk than there was.
+
+        A reduce-only order needs an opposite position, or approved entries on the way to one, at least its
+        own size: the venue holds it to the position. An order without the flag must fit beside the other
+        unflagged orders working against the same position.
+        """
+        if order.is_quote_quantity:
+            return False
+        if parent is not None and order.is_reduce_only and order.side != parent.side:
+            return True
+        buys = order.side == OrderSide.BUY
+        opposite = -position if buys else position
+        if opposite < quantity and not order.is_reduce_only:
+            return False
+        if order.is_reduce_only and Decimal(0) < quantity <= opposite:
+            return True
+        same, against = Decimal(0), Decimal(0)
+        for other in self._entries.working(self._books.cache):
+            if other.instrument_id == order.instrument_id and not other.is_reduce_only:
+                leaves = other.leaves_qty.as_decimal()
+                if other.side != order.side:
+                    against += leaves
+                elif other.client_order_id != order.client_order_id:
+                    same += leaves
+        if order.is_reduce_only:
+            return quantity <= max(opposite, Decimal(0)) + against
+        return quantity + same <= opposite
+
+    def _approve(self, order: Any) -> None:
+        self.approved.add(order.client_order_id)
+        if not order.is_reduce_only:
+            self._entries.add(order.client_order_id)
+
+    def _closes(self, order: Any, proposal: Proposal, position_id: PositionId | None) -> None:
+        if position_id is not None and proposal.reduces and order.order_type == OrderType.MARKET:
+            self._closing[position_id] = order.client_order_id
+
+    def _deny(self, orders: Sequence[Any], reason: str) -> None:
+        for order in orders:
+            self._door.deny_order(order, reason)
+
+    def _routed(self, order: Any, quantity: Quantity) -> Any:
+        """The same order, sent through the door, where it takes its new size."""
+        self._door.sizes[order.client_order_id] = quantity
+        fields = order.to_dict()
+        fields["exec_algorithm_id"] = str(DOOR)
+        fields["exec_spawn_id"] = str(order.client_order_id)
+        return type(order).from_dict(fields)
+
+
+def _stop_of(order: Any, orders: Sequence[Any]) -> Price | None:
+    for other in orders:
+        if other.parent_order_id == order.client_order_id and other.order_type in STOPS:
+            return other.trigger_price if other.has_trigger_price else None
+    return None

@@ -1,0 +1,262 @@
+"""The guard: mixed into every strategy at composition, it puts the gate between the strategy and the engine.
+
+`guarded(strategy, desk)` builds a subclass whose order methods go through the strategy's desk and whose
+handlers cannot lose an exception. The strategy does not co-operate and cannot opt out: a class that
+overrides one of the gate's methods is refused when its plugin is loaded, and an order that reaches the
+engine by another road fails the run (see `framework.engine.backtest`).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.core import UUID4
+from nautilus_trader.model import OrderModifyRejected, OrderSide, PositionSide
+from nautilus_trader.trading import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nautilus_trader.model import (
+        ClientId,
+        ClientOrderId,
+        InstrumentId,
+        Position,
+        PositionId,
+        Price,
+        Quantity,
+        StrategyId,
+        TimeInForce,
+    )
+
+    from framework.engine.desk import Desk
+
+HANDLERS = tuple(name for name in dir(Strategy) if name.startswith("on_") or name == "post_market_exit")
+"""The methods the engine calls: an exception inside one of them would be logged and forgotten."""
+
+CLOSING_SIDE = {PositionSide.LONG: OrderSide.SELL, PositionSide.SHORT: OrderSide.BUY}
+
+
+class GuardedClock:
+    """The strategy's clock, whose callbacks cannot lose an exception."""
+
+    __slots__ = ("_caught", "_clock")
+
+    def __init__(self, clock: Any, caught: Callable[[str, Any], Any]) -> None:
+        self._clock = clock
+        self._caught = caught
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._clock, name)
+        if not (name.startswith("set_time") or name == "register_default_handler"):
+            return value
+
+        @functools.wraps(value)
+        def setter(*args: Any, **kwargs: Any) -> Any:
+            safe = [self._caught("timer", arg) if callable(arg) else arg for arg in args]
+            named = {key: self._caught("timer", arg) if callable(arg) else arg for key, arg in kwargs.items()}
+            return value(*safe, **named)
+
+        return setter
+
+
+class Guard(Strategy):
+    """The order methods of a guarded strategy."""
+
+    _desk: Desk
+
+    @property
+    def strategy_id(self) -> StrategyId:
+        """The engine's identifier, readable inside the engine's synchronous events too."""
+        return self._desk.engine_id
+
+    @property
+    def clock(self) -> Any:
+        """The engine's clock, with callbacks guarded like handlers."""
+        clock = self.__dict__.get("_guarded_clock")
+        if clock is None:
+            clock = self.__dict__["_guarded_clock"] = GuardedClock(super().clock, self._caught)
+        return clock
+
+    def submit_order(
+        self,
+        order: Any,
+        position_id: PositionId | None = None,
+        client_id: ClientId | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Submit the order, another size of it, or have it denied."""
+        approved = self._desk.admit(order, position_id)
+        if approved is not None:
+            super().submit_order(approved, position_id, client_id, params)
+
+    def submit_order_list(
+        self,
+        order_list: Any,
+        position_id: PositionId | None = None,
+        client_id: ClientId | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Submit the whole list, another size of it, or have all of it denied."""
+        approved = self._desk.admit_list(order_list, position_id)
+        if approved is not None:
+            super().submit_order_list(approved, position_id, client_id, params)
+
+    def modify_order(
+        self,
+        client_order_id: ClientOrderId,
+        quantity: Quantity | None = None,
+        price: Price | None = None,
+        trigger_price: Price | None = None,
+        client_id: ClientId | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Modify the order, or have the change rejected."""
+        change = self._admit_change(client_order_id, quantity, price, trigger_price)
+        if change is not None:
+            super().modify_order(*change, client_id=client_id, params=params)
+
+    def modify_orders(
+        self,
+        updates: Sequence[tuple[ClientOrderId, Quantity | None, Price | None, Price | None]] = (),
+        client_id: ClientId | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Modify the orders whose change is approved; the other changes are rejected one by one."""
+        changes = [change for update in updates if (change := self._admit_change(*update)) is not None]
+        if changes:
+            super().modify_orders(changes, client_id=client_id, params=params)
+
+    def close_position(
+        self,
+        position: Position,
+        client_id: ClientId | None = None,
+        tags: Sequence[str] | None = None,
+        time_in_force: TimeInForce | None = None,
+        reduce_only: bool | None = None,
+        quote_quantity: bool | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Close what is left of the position with a market order, reduce-only unless told otherwise.
+
+        The engine's own version sends from inside the engine, where no gate stands.
+        """
+        current = self.cache.position(position.id)
+        if current is None or current.is_closed:
+            return
+        order = self.order_factory.market(
+            current.instrument_id,
+            CLOSING_SIDE[current.side],
+            current.quantity,
+            time_in_force=time_in_force,
+            reduce_only=True if reduce_only is None else reduce_only,
+            quote_quantity=quote_quantity,
+            tags=tags,
+        )
+        self.submit_order(order, current.id, client_id, params)
+
+    def close_all_positions(
+        self,
+        instrument_id: InstrumentId,
+        position_side: PositionSide | None = None,
+        client_id: ClientId | None = None,
+        tags: Sequence[str] | None = None,
+        time_in_force: TimeInForce | None = None,
+        reduce_only: bool | None = None,
+        quote_quantity: bool | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        """Close this strategy's open positions in the instrument, one order each."""
+        for position in self.cache.positions_open(
+            instrument_id=instrument_id, strategy_id=self._desk.engine_id, side=position_side
+        ):
+            self.close_position(
+                position, client_id, tags, time_in_force, reduce_only, quote_quantity, params
+            )
+
+    def market_exit(self) -> None:
+        """Cancel every order and close every position of this strategy, through the gate."""
+        self.on_market_exit()
+        self._desk.flatten(self)
+        self.post_market_exit()
+
+    def _admit_change(
+        self,
+        client_order_id: ClientOrderId,
+        quantity: Quantity | None,
+        price: Price | None,
+        trigger_price: Price | None,
+    ) -> tuple[ClientOrderId, Quantity | None, Price | None, Price | None] | None:
+        admitted = self._desk.admit_change(client_order_id, quantity, price, trigger_price)
+        if not isinstance(admitted, str):
+            return (client_order_id, admitted, price, trigger_price)
+        order = self.cache.order(client_order_id)
+        event = OrderModifyRejected(
+            order.trader_id,
+            order.strategy_id,
+            order.instrument_id,
+            client_order_id,
+            admitted,
+            UUID4(),
+            self.clock.timestamp_ns(),
+            self.clock.timestamp_ns(),
+            reconciliation=False,
+            venue_order_id=order.venue_order_id,
+            account_id=order.account_id,
+        )
+        self.on_order_modify_rejected(event)
+        self.on_order_event(event)
+        return None
+
+    def _caught(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        faults, origin = self._desk.faults, f"strategy {self._desk.strategy_id}, {name}"
+
+        @functools.wraps(function)
+        def call(*args: Any) -> Any:
+            try:
+                return function(*args)
+            except BaseException as error:  # noqa: BLE001 - the guard is where the engine would swallow it
+                faults.record(origin, error)
+                return None
+
+        return call
+
+
+def guarded(strategy: type[Strategy], desk: Desk) -> type[Strategy]:
+    """A subclass of the strategy that trades through the desk.
+
+    Only the handlers the strategy overrides are wrapped, so the engine calls nothing it would not have
+    called before.
+    """
+    handlers: dict[str, Any] = {
+        name: _safe(desk, name, getattr(strategy, name))
+        for name in HANDLERS
+        if getattr(strategy, name) is not getattr(Strategy, name)
+    }
+    if desk.gate.wants_fills:
+        handlers["on_order_filled"] = _and_tell_the_gate(desk, handlers.get("on_order_filled"))
+    return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, "_desk": desk})
+
+
+def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:
+    faults, origin = desk.faults, f"strategy {desk.strategy_id}, {name}"
+
+    @functools.wraps(handler)
+    def call(self: Any, *args: Any) -> Any:
+        try:
+            return handler(self, *args)
+        except BaseException as error:  # noqa: BLE001 - the guard is where the engine would swallow it
+            faults.record(origin, error)
+            return None
+
+    return call
+
+
+def _and_tell_the_gate(desk: Desk, handler: Callable[..., Any] | None) -> Callable[..., Any]:
+    def on_order_filled(self: Any, event: Any) -> None:
+        if handler is not None:
+            handler(self, event)
+        desk.gate.fill(desk.strategy_id, event)
+
+    return on_order_filled

@@ -1,0 +1,250 @@
+"""The gate: the one place where a proposal becomes an order, another order, or nothing.
+
+The algorithm, in the order it runs:
+
+1. A latched kill switch denies everything that is not a true exit.
+2. A reduce-only order must have something to reduce, and no more than that.
+3. An order that can only shrink a position passes, unless a rule asks to judge exits too.
+4. Sizing rules set the quantity of new entries; the smallest wins.
+5. Every other rule judges the sized proposal. Any Deny wins; the smallest Resize wins and only shrinks.
+
+A rule that raises denies the order and latches the switch for everything: a limit that cannot be computed
+is a limit that is not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import PluginError
+from framework.risk.decision import Decision
+from framework.risk.kill import KillSwitch, Latch
+from framework.risk.rule import APPROVE, Approve, Deny, Flatten, Halt, Resize, RiskRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from framework.risk.rule import Mark, Market, Proposal, Reaction, Verdict
+
+GATE = "gate"
+"""The name under which the gate's own checks appear in decisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRule:
+    """A rule as `node.yaml` places it.
+
+    Attributes:
+        id: The entry's `id:`, by default its `use:`.
+        rule: The rule.
+        strategies: The strategies it covers, by `id:`.
+    """
+
+    id: str
+    rule: RiskRule[Any]
+    strategies: tuple[str, ...]
+
+    def watches(self, event: str) -> bool:
+        """True when the rule overrides `on_mark`, `on_fill` or `on_sent`."""
+        return getattr(type(self.rule), event) is not getattr(RiskRule, event)
+
+
+class Gate:
+    """Judges proposals, feeds the rules what happened, and carries out their reactions.
+
+    Args:
+        rules: In the order of `node.yaml`.
+        strategies: Every strategy of the node, by `id:`.
+        failed: Told of an exception inside a rule, with the rule's id; the run decides what it means.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[BoundRule],
+        strategies: Iterable[str],
+        failed: Callable[[str, BaseException], None],
+    ) -> None:
+        self.kill = KillSwitch()
+        self.decisions: list[Decision] = []
+        self._rules = tuple(rules)
+        self._failed = failed
+        self._flatten: Callable[[Iterable[str]], None] = lambda scope: None  # noqa: ARG005
+        self._flattening = False
+        self._sizers: dict[str, tuple[BoundRule, ...]] = {}
+        self._limits: dict[str, tuple[BoundRule, ...]] = {}
+        for strategy_id in strategies:
+            mine = [bound for bound in rules if strategy_id in bound.strategies]
+            self._sizers[strategy_id] = tuple(bound for bound in mine if bound.rule.sizes)
+            self._limits[strategy_id] = tuple(bound for bound in mine if not bound.rule.sizes)
+        self._sent = tuple(bound for bound in self._rules if bound.watches("on_sent"))
+        self._fills = tuple(bound for bound in self._rules if bound.watches("on_fill"))
+        self._marks = tuple(bound for bound in self._rules if bound.watches("on_mark"))
+
+    @property
+    def rules(self) -> tuple[BoundRule, ...]:
+        """The rules, in the order of `node.yaml`."""
+        return self._rules
+
+    @property
+    def wants_marks(self) -> bool:
+        """True when prices must be fed to `mark`: a rule watches them, or one can flatten on a fill."""
+        return bool(self._marks or self._fills)
+
+    @property
+    def wants_fills(self) -> bool:
+        """True when fills must be fed to `fill`."""
+        return bool(self._fills)
+
+    def covers(self, strategy_id: str) -> bool:
+        """True when any rule judges the strategy's orders."""
+        return bool(self._sizers[strategy_id] or self._limits[strategy_id])
+
+    def start(self, market_for: Callable[[tuple[str, ...]], Market], flatten: Callable[[Iterable[str]], None]) -> None:
+        """Give every rule its view of the market, and the gate its way to cancel and close.
+
+        Args:
+            market_for: Builds the view for a scope of strategies.
+            flatten: Cancels the resting orders and closes the positions of the strategies given.
+        """
+        self._flatten = flatten
+        for bound in self._rules:
+            bound.rule.start(market_for(bound.strategies))
+
+    def judge(self, proposal: Proposal) -> Verdict:
+        """The verdict on a proposal; anything but an approval leaves a decision behind."""
+        verdict, rule = self._verdict(proposal)
+        if isinstance(verdict, Approve):
+            return verdict
+        resized = str(verdict.quantity) if isinstance(verdict, Resize) else ""
+        self.decisions.append(
+            Decision(
+                ts=proposal.now,
+                verdict="resize" if isinstance(verdict, Resize) else "deny",
+                rule=rule,
+                reason=verdict.reason,
+                scope=proposal.strategy_id,
+                action=proposal.action,
+                instrument_id=str(proposal.instrument_id),
+                client_order_id=str(proposal.order.client_order_id),
+                side=proposal.side.name,
+                quantity=str(proposal.quantity),
+                resized_to=resized,
+            )
+        )
+        return verdict
+
+    def sent(self, proposal: Proposal) -> None:
+        """Tell the rules in scope that an approved proposal, at its final quantity, is leaving."""
+        for bound in self._sent:
+            if proposal.strategy_id in bound.strategies:
+                try:
+                    bound.rule.on_sent(proposal)
+                except Exception as error:  # noqa: BLE001 - a rule is a plugin; see the module's docstring
+                    self._break(bound, error, proposal.now)
+
+    def fill(self, strategy_id: str, fill: Any) -> None:
+        """Tell the rules in scope of a fill, and carry out what they answer."""
+        for bound in self._fills:
+            if strategy_id in bound.strategies:
+                self._react(bound, bound.rule.on_fill, fill, fill.ts_event)
+
+    def mark(self, mark: Mark) -> None:
+        """Tell the rules of a price, carry out what they answer, and keep halted strategies flat."""
+        for bound in self._marks:
+            self._react(bound, bound.rule.on_mark, mark, mark.ts_event)
+        if self.kill.latches:
+            self._flatten_now([sid for sid in self._limits if self.kill.holds(sid)])
+
+    def _verdict(self, proposal: Proposal) -> tuple[Verdict, str]:
+        if self._flattening and proposal.reduces:
+            return APPROVE, GATE
+        latch = self.kill.holds(proposal.strategy_id)
+        if latch and not proposal.reduces:
+            return Deny(f"halted by {latch.rule}: {latch.reason}"), GATE
+        if proposal.order.is_reduce_only and not proposal.reduces:
+            return Deny(f"reduce-only {proposal.quantity} with a position of {proposal.position}"), GATE
+        sized, sizer = proposal, ""
+        if proposal.action == "submit" and not proposal.reduces and self._sizers[proposal.strategy_id]:
+            verdict, sizer = self._smallest(self._sizers[proposal.strategy_id], proposal, may_grow=True)
+            if isinstance(verdict, Deny):
+                return verdict, sizer
+            if isinstance(verdict, Resize):
+                sized = replace(proposal, quantity=verdict.quantity)
+                sizing = verdict.reason
+        verdict, limit = self._smallest(self._limits[proposal.strategy_id], sized, may_grow=False)
+        if isinstance(verdict, Approve) and sized is not proposal and sized.quantity != proposal.quantity:
+            return Resize(sized.quantity, sizing), sizer
+        return verdict, limit
+
+    def _smallest(
+        self, rules: Iterable[BoundRule], proposal: Proposal, *, may_grow: bool
+    ) -> tuple[Verdict, str]:
+        smallest: Resize | None = None
+        author = ""
+        for bound in rules:
+            if proposal.reduces and not bound.rule.judges_exits:
+                continue
+            try:
+                verdict = bound.rule.check(proposal)
+                if isinstance(verdict, Resize):
+                    self._refuse_growth(bound, verdict, proposal, may_grow=may_grow)
+                elif not isinstance(verdict, Approve | Deny):
+                    raise PluginError(f'rule "{bound.id}" answered {verdict!r}, which is no verdict')  # noqa: TRY301
+            except Exception as error:  # noqa: BLE001 - a rule is a plugin; see the module's docstring
+                self._break(bound, error, proposal.now)
+                return Deny(f"rule failed: {type(error).__name__}: {error}"), bound.id
+            if isinstance(verdict, Deny):
+                return verdict, bound.id
+            if isinstance(verdict, Resize):
+                if verdict.quantity.as_decimal() <= 0:
+                    return Deny(f"{verdict.reason}: nothing is left of it"), bound.id
+                if smallest is None or verdict.quantity < smallest.quantity:
+                    smallest, author = verdict, bound.id
+        return smallest or APPROVE, author
+
+    @staticmethod
+    def _refuse_growth(bound: BoundRule, verdict: Resize, proposal: Proposal, *, may_grow: bool) -> None:
+        if not may_grow and verdict.quantity > proposal.quantity:
+            raise PluginError(
+                f'rule "{bound.id}" resized {proposal.quantity} up to {verdict.quantity}',
+                remedy="Only a rule with `sizes = True` may enlarge an order.",
+            )
+
+    def _react[T](
+        self, bound: BoundRule, observe: Callable[[T], Reaction | None], event: T, now: int
+    ) -> None:
+        try:
+            reaction = observe(event)
+        except Exception as error:  # noqa: BLE001 - a rule is a plugin; see the module's docstring
+            self._break(bound, error, now)
+            return
+        if isinstance(reaction, Halt):
+            fresh = [self._latch(sid, reaction.reason, bound.id, now) for sid in bound.strategies]
+            if not any(fresh):
+                return
+            self._note("halt", bound, reaction.reason, now)
+            self._flatten_now(bound.strategies)
+        elif isinstance(reaction, Flatten):
+            self._note("flatten", bound, reaction.reason, now)
+            self._flatten_now(bound.strategies)
+
+    def _flatten_now(self, scope: Iterable[str]) -> None:
+        self._flattening = True
+        try:
+            self._flatten(scope)
+        finally:
+            self._flattening = False
+
+    def _latch(self, scope: str, reason: str, rule: str, now: int) -> bool:
+        return self.kill.latch(Latch(scope, reason, rule, now))
+
+    def _break(self, bound: BoundRule, error: BaseException, now: int) -> None:
+        reason = f"rule failed: {type(error).__name__}: {error}"
+        if self._latch(KillSwitch.ALL, reason, bound.id, now):
+            self._note("halt", bound, reason, now)
+        self._failed(bound.id, error)
+
+    def _note(self, verdict: Any, bound: BoundRule, reason: str, now: int) -> None:
+        scope = ", ".join(bound.strategies)
+        self.decisions.append(Decision(ts=now, verdict=verdict, rule=bound.id, reason=reason, scope=scope))

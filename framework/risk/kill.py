@@ -1,0 +1,49 @@
+"""The kill switch: a latch that lets only exits through, once pulled, until a person resets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """One pull of the switch.
+
+    Attributes:
+        scope: A strategy's `id:`, or `*` for every strategy.
+        reason: Why, in words for the trader.
+        rule: The `id:` of the rule that pulled it, or `gate`.
+        ts: When, in nanoseconds since the epoch, UTC.
+    """
+
+    scope: str
+    reason: str
+    rule: str
+    ts: int
+
+
+class KillSwitch:
+    """Which strategies may not take new risk, and since when.
+
+    Latching the same scope twice keeps the first latch: what matters to a trader is what went wrong first.
+    """
+
+    ALL = "*"
+
+    def __init__(self) -> None:
+        self._latches: dict[str, Latch] = {}
+
+    def latch(self, latch: Latch) -> bool:
+        """Pull the switch; True when it was not already pulled for that scope."""
+        return self._latches.setdefault(latch.scope, latch) is latch
+
+    def holds(self, strategy_id: str) -> Latch | None:
+        """The latch that stops the strategy, or None."""
+        if not self._latches:
+            return None
+        return self._latches.get(self.ALL) or self._latches.get(strategy_id)
+
+    @property
+    def latches(self) -> tuple[Latch, ...]:
+        """Every latch, in the order they were pulled."""
+        return tuple(self._latches.values())
