@@ -68,7 +68,7 @@ def register_importers() -> Iterable[ImporterSpec]:  # type: ignore[empty-body]
     Example:
         >>> @hookimpl
         ... def register_importers():
-        ...     yield ImporterSpec(name="dukascopy", kind="quotes", read=read_dukascopy)
+        ...     yield ImporterSpec(name="dukascopy", kinds=("quotes",), read=read_dukascopy)
 
     .. versionadded:: 0.1
     """
