@@ -1,0 +1,59 @@
+"""`framework report`: look at a finished run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def build() -> typer.Typer:
+    """The command group."""
+    app = typer.Typer(help="Look at finished runs.", no_args_is_help=True)
+
+    @app.callback()
+    def report() -> None:
+        """Look at finished runs."""
+
+    @app.command()
+    def show(
+        run_dir: Annotated[
+            Path, typer.Argument(help="The run's folder, or the `latest` beside it.", show_default=True)
+        ] = Path("reports/latest"),
+        *,
+        as_json: Annotated[bool, typer.Option("--json", help="Print result.json as it is.")] = False,
+        open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    ) -> None:
+        """Print a run's summary again, from its files."""
+        from framework.report.write import resolve  # noqa: PLC0415 - `framework --help` needs no reports
+
+        folder = resolve(run_dir)
+        record = _read(folder)
+        if as_json:
+            typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        else:
+            from rich.console import Console  # noqa: PLC0415
+
+            from framework.report.summary import render  # noqa: PLC0415
+
+            Console().print(render(record))
+        if open_page:
+            typer.launch(str(folder / "report.html"))
+
+    return app
+
+
+def _read(folder: Path) -> dict[str, object]:
+    """The run's record, saying where it lies now; it may have been moved since it was written."""
+    from framework.errors import RunError  # noqa: PLC0415
+
+    path = folder / "result.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"the run's record cannot be read: {error}", where=str(path), remedy="run the node again"
+        ) from error
+    return {**record, "report": str(folder)}

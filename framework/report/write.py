@@ -1,0 +1,122 @@
+"""A run's folder: everything or nothing, and never over another run's."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import shutil
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import RunError
+from framework.report import page, parquet, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from framework.result import Result
+
+LATEST = "latest"
+"""The name, beside the run folders, that leads to the newest."""
+
+
+def write(result: Result, directory: Path, extra: Callable[[Path], None] | None = None) -> Path:
+    """Write a run's report and return its new folder, `directory/<UTC time>-<first 8 of the result hash>`.
+
+    The folder is prepared under a hidden name and renamed when complete, so that an interrupt or a full disk
+    leaves no half report. `directory/latest` then leads to it.
+
+    Args:
+        result: The finished run.
+        directory: Where run folders are kept; made when missing.
+        extra: Called with the folder before it is renamed, to add files of its own.
+
+    Raises:
+        RunError: The report cannot be written there.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        draft = directory / f".draft-{uuid.uuid4().hex}"
+        draft.mkdir()
+        try:
+            _fill(result, draft)
+            if extra is not None:
+                extra(draft)
+            folder = _publish(result, draft, directory)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        _point(directory / LATEST, folder.name)
+    except OSError as error:
+        raise RunError(
+            f"the report could not be written: {error.strerror or error}",
+            where=str(directory),
+            remedy="name a folder that can be written to under `report:`, with some megabytes free",
+        ) from error
+    return folder
+
+
+def resolve(folder: Path) -> Path:
+    """The run folder a path leads to: itself, or what `latest` names where links are text files.
+
+    Raises:
+        RunError: There is no report.
+    """
+    found = folder
+    if folder.is_file():
+        found = folder.parent / folder.read_text(encoding="utf-8").strip()
+    if not (found / "result.json").is_file():
+        raise RunError(
+            "no report here",
+            where=str(folder),
+            remedy="run `framework node run NODE.yaml`, or name a folder that holds a result.json",
+        )
+    return found
+
+
+def _fill(result: Result, folder: Path) -> None:
+    (folder / "report.html").write_text(page.render(result), encoding="utf-8", newline="\n")
+    parquet.write(folder / "orders.parquet", result.orders, key="client_order_id")
+    parquet.write(folder / "fills.parquet", result.fills, key="client_order_id")
+    parquet.write(folder / "positions.parquet", result.positions, key="position_id", without=("events",))
+    parquet.write(folder / "equity.parquet", result.equity, key="ts")
+    parquet.write_decisions(folder / "decisions.parquet", result.decisions)
+
+
+def _publish(result: Result, draft: Path, directory: Path) -> Path:
+    """Rename the draft to the first free name, which its `result.json` already states."""
+    name = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{result.result_hash[:8]}"
+    attempt = 1
+    while True:
+        folder = directory / (name if attempt == 1 else f"{name}-{attempt}")
+        record = summary.facts(dataclasses.replace(result, report=folder))
+        (draft / "result.json").write_text(_json(record), encoding="utf-8", newline="\n")
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            attempt += 1
+        else:
+            return folder
+
+
+def _point(latest: Path, name: str) -> None:
+    """Lead `latest` to the run: a relative link, or a text file where the system allows no links."""
+    fresh = latest.with_name(f".{LATEST}-{uuid.uuid4().hex}")
+    try:
+        fresh.symlink_to(name, target_is_directory=True)
+    except OSError:
+        fresh.write_text(f"{name}\n", encoding="utf-8")
+    try:
+        os.replace(fresh, latest)  # noqa: PTH105 - Path.replace is the same call, and this one reads as atomic
+    except OSError:
+        fresh.unlink()
+        raise
+
+
+def _json(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
