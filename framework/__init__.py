@@ -59,8 +59,8 @@ __all__ = [
     "RiskSpec",
     "RunError",
     "StrategySpec",
-    "Verdict",
     "VenueSpec",
+    "Verdict",
     "hookimpl",
 ]
 __version__ = "0.1.0"

@@ -160,9 +160,13 @@ def load(builtins: Iterable[Any] = (), found: Iterable[EntryPoint] | None = None
     manager = pluggy.PluginManager("framework")
     manager.add_hookspecs(hookspecs)
     own = version("framework")
-    plugins = [_register(manager, builtin, f"framework-{n}", "framework", own) for n, builtin in enumerate(builtins)]
+    plugins = [
+        _register(manager, builtin, f"framework-{n}", "framework", own) for n, builtin in enumerate(builtins)
+    ]
     installed = entry_points(group=hookspecs.ENTRY_POINT_GROUP) if found is None else found
-    for entry_point in sorted(installed, key=lambda point: (point.dist.name if point.dist else "", point.name)):
+    for entry_point in sorted(
+        installed, key=lambda point: (point.dist.name if point.dist else "", point.name)
+    ):
         plugins.append(_load(manager, entry_point))  # noqa: PERF401 - one at a time is the point
     offers: dict[tuple[Kind, str], tuple[Offer, ...]] = {}
     for plugin in plugins:
@@ -191,7 +195,12 @@ def _load(manager: pluggy.PluginManager, entry_point: EntryPoint) -> Plugin:
 
 
 def _register(
-    manager: pluggy.PluginManager, module: Any, name: str, distribution: str, number: str, start: float | None = None
+    manager: pluggy.PluginManager,
+    module: Any,
+    name: str,
+    distribution: str,
+    number: str,
+    start: float | None = None,
 ) -> Plugin:
     began = time.perf_counter() if start is None else start
     where = getattr(module, "__name__", repr(module))
@@ -238,7 +247,9 @@ def _validate_strategy(spec: StrategySpec) -> None:
 
     strategy = spec.strategy
     if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
-        raise PluginBroken(f'"{spec.name}" is {strategy!r}, not a subclass of nautilus_trader.trading.Strategy')
+        raise PluginBroken(
+            f'"{spec.name}" is {strategy!r}, not a subclass of nautilus_trader.trading.Strategy'
+        )
     taken = [method for method in GATED if getattr(strategy, method) is not getattr(Strategy, method)]
     if taken:
         raise PluginBroken(
@@ -247,7 +258,9 @@ def _validate_strategy(spec: StrategySpec) -> None:
         )
     reserved = {"strategy_id", "order_id_tag"} & set(spec.config.__struct_fields__)
     if reserved:
-        raise PluginBroken(f'the config of "{spec.name}" declares {", ".join(sorted(reserved))}, set by `id:`')
+        raise PluginBroken(
+            f'the config of "{spec.name}" declares {", ".join(sorted(reserved))}, set by `id:`'
+        )
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:
@@ -270,7 +283,9 @@ def _needs_newer(distribution: Distribution) -> str | None:
         return None
     for text in distribution.requires or ():
         requirement = Requirement(text)
-        if requirement.name.lower() == "framework" and not requirement.specifier.contains(own, prereleases=True):
+        if requirement.name.lower() == "framework" and not requirement.specifier.contains(
+            own, prereleases=True
+        ):
             return f"it needs framework {requirement.specifier}; this is {own}"
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,3 +72,30 @@ class Result:
     def denials(self) -> tuple[Decision, ...]:
         """The orders that were not allowed to leave."""
         return tuple(decision for decision in self.decisions if decision.verdict == "deny")
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints and `result.json` keeps: counts, times in ISO 8601 and the figures."""
+        return {
+            "name": self.name,
+            "mode": self.mode,
+            "instruments": list(self.instruments),
+            "start": _iso(self.start),
+            "end": _iso(self.end),
+            "bars": self.bars,
+            "quotes": self.quotes,
+            "trades": self.trades,
+            "orders": len(self.orders),
+            "fills": len(self.fills),
+            "positions": len(self.positions),
+            "denials": len(self.denials),
+            "statistics": dict(self.statistics),
+            "elapsed": round(self.elapsed, 3),
+            "report": None if self.report is None else str(self.report),
+            "result_hash": self.result_hash,
+        }
+
+
+def _iso(nanos: int) -> str:
+    seconds, rest = divmod(nanos, 1_000_000_000)
+    stamp = dt.datetime.fromtimestamp(seconds, tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{stamp}.{rest:09d}Z" if rest else f"{stamp}Z"

@@ -1,5 +1,124 @@
-"""The command line."""
+"""The command line: `framework GROUP COMMAND`, groups loaded when they are used."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from framework.errors import FrameworkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED = 130
+BUILTIN = {
+    "node": "Run, check and explain a node.yaml.",
+    "plugins": "What is installed, and whether it loads.",
+    "data": "Fill, list and verify the catalog.",
+    "report": "Look at finished runs.",
+    "new": "Start a plugin package of your own.",
+}
 
 
-def main() -> None:
-    """Entry point."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with a documented code; a bug ends it with its traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(given, prog_name="framework", standalone_mode=True)
+    except FrameworkError as error:
+        _explain(error, as_json="--json" in given)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written", file=sys.stderr)  # noqa: T201 - the edge of the program
+        raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # The reader went away, as `| head` does; Python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+class Groups(TyperGroup):
+    """The built-in groups and those of plugins, each built when asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Built-in groups first, then those of plugins by name."""
+        del ctx
+        return [*BUILTIN, *(name for name in _plugin_groups() if name not in BUILTIN)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Build one group; listing them for help builds only names."""
+        if ctx.resilient_parsing or cmd_name not in BUILTIN:
+            return self._plugin_group(cmd_name)
+        return _grouped(cmd_name, BUILTIN[cmd_name], _builtin(cmd_name))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The group named by the first argument."""
+        return super().resolve_command(ctx, args)
+
+    @staticmethod
+    def _plugin_group(name: str) -> Any:
+        if name in BUILTIN:
+            return _grouped(name, BUILTIN[name], _builtin(name))
+        offer = _plugin_groups().get(name)
+        return None if offer is None else _grouped(name, offer.spec.summary, offer.spec.app)
+
+
+app = typer.Typer(
+    cls=Groups,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Plugin-based algorithmic trading: one node.yaml, from backtest to live."""
+    if version:
+        from framework import __version__  # noqa: PLC0415 - only for --version
+
+        typer.echo(f"framework {__version__}")
+        raise typer.Exit
+
+
+def _builtin(name: str) -> Callable[[], typer.Typer]:
+    def build() -> typer.Typer:
+        from importlib import import_module  # noqa: PLC0415 - a group loads when it is used
+
+        module = import_module(f"framework.cli.{name}")
+        built: typer.Typer = module.build()
+        return built
+
+    return build
+
+
+def _grouped(name: str, summary: str, build: Callable[[], typer.Typer]) -> Any:
+    group = typer.main.get_command(build())
+    group.name = name
+    group.help = summary or group.help
+    return group
+
+
+def _plugin_groups() -> dict[str, Any]:
+    from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
+
+    return {offer.spec.name: offer for offer in installed().offers("command")}
+
+
+def _explain(error: FrameworkError, *, as_json: bool) -> None:
+    if error.__cause__ is not None and not isinstance(error.__cause__, (OSError, ValueError)):
+        import traceback  # noqa: PLC0415 - only when something failed
+
+        print("".join(traceback.format_exception(error.__cause__)), file=sys.stderr)  # noqa: T201
+    if as_json:
+        print(json.dumps(error.to_dict(), indent=2))  # noqa: T201 - the edge of the program
+        return
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - the edge of the program

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nautilus_trader.model import ExecAlgorithmId, OrderSide, OrderType
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
+from framework.errors import RunError
 from framework.risk.rule import Approve, Deny, Proposal, Resize
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Door(ExecutionAlgorithm):
     """The engine's side of the gate: denies orders, and changes the size of those routed through it."""
 
     def __init__(self) -> None:
-        super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=DOOR, log_events=False, log_commands=False))
+        super().__init__(
+            ExecutionAlgorithmConfig(exec_algorithm_id=DOOR, log_events=False, log_commands=False)
+        )
         self.sizes: dict[ClientOrderId, Quantity] = {}
 
     def on_order(self, order: Any) -> None:
@@ -88,6 +91,7 @@ class Desk:
 
     def admit(self, order: Any, position_id: PositionId | None) -> Any | None:
         """The order to send in place of this one: itself, a resized one, or None when it was denied."""
+        self._refuse_repeats([order])
         if order.exec_algorithm_id is not None:
             return self._deny([order], f"execution algorithm {order.exec_algorithm_id} is not supported")
         if not (self._judged or order.is_reduce_only or self.gate.kill.latches):
@@ -112,6 +116,7 @@ class Desk:
         follow its size.
         """
         orders = list(orders)
+        self._refuse_repeats(orders)
         parents = {order.client_order_id: order for order in orders if order.parent_order_id is None}
         sizes = {order.client_order_id: order.quantity for order in orders}
         proposals = []
@@ -155,7 +160,11 @@ class Desk:
         if order is None or not (self._judged or order.is_reduce_only or self.gate.kill.latches):
             return quantity
         proposal = self._proposal(
-            order, action="modify", quantity=quantity or order.quantity, price=price, trigger_price=trigger_price
+            order,
+            action="modify",
+            quantity=quantity or order.quantity,
+            price=price,
+            trigger_price=trigger_price,
         )
         verdict = self.gate.judge(proposal)
         if isinstance(verdict, Deny):
@@ -205,8 +214,8 @@ class Desk:
             instrument=books.cache.instrument(instrument_id),
             side=order.side,
             quantity=quantity,
-            price=price or (order.price if order.has_price else None),
-            trigger_price=trigger_price or (order.trigger_price if order.has_trigger_price else None),
+            price=price or getattr(order, "price", None),
+            trigger_price=trigger_price or getattr(order, "trigger_price", None),
             stop_price=stop_price,
             mark=books.mark(instrument_id),
             position=position,
@@ -256,6 +265,15 @@ class Desk:
         if not order.is_reduce_only:
             self._entries.add(order.client_order_id)
 
+    def _refuse_repeats(self, orders: Sequence[Any]) -> None:
+        """The engine would send the same order again under the same identifier, and forget the first."""
+        for order in orders:
+            if order.client_order_id in self.approved:
+                raise RunError(
+                    f'strategy "{self.strategy_id}" submitted order {order.client_order_id} twice',
+                    remedy="Make a new order with self.order_factory for every submission.",
+                )
+
     def _closes(self, order: Any, proposal: Proposal, position_id: PositionId | None) -> None:
         if position_id is not None and proposal.reduces and order.order_type == OrderType.MARKET:
             self._closing[position_id] = order.client_order_id
@@ -276,5 +294,5 @@ class Desk:
 def _stop_of(order: Any, orders: Sequence[Any]) -> Price | None:
     for other in orders:
         if other.parent_order_id == order.client_order_id and other.order_type in STOPS:
-            return other.trigger_price if other.has_trigger_price else None
+            return getattr(other, "trigger_price", None)
     return None

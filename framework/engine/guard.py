@@ -171,9 +171,7 @@ class Guard(Strategy):
         for position in self.cache.positions_open(
             instrument_id=instrument_id, strategy_id=self._desk.engine_id, side=position_side
         ):
-            self.close_position(
-                position, client_id, tags, time_in_force, reduce_only, quote_quantity, params
-            )
+            self.close_position(position, client_id, tags, time_in_force, reduce_only, quote_quantity, params)
 
     def market_exit(self) -> None:
         """Cancel every order and close every position of this strategy, through the gate."""

@@ -100,7 +100,9 @@ class Gate:
         """True when any rule judges the strategy's orders."""
         return bool(self._sizers[strategy_id] or self._limits[strategy_id])
 
-    def start(self, market_for: Callable[[tuple[str, ...]], Market], flatten: Callable[[Iterable[str]], None]) -> None:
+    def start(
+        self, market_for: Callable[[tuple[str, ...]], Market], flatten: Callable[[Iterable[str]], None]
+    ) -> None:
         """Give every rule its view of the market, and the gate its way to cancel and close.
 
         Args:

@@ -1,0 +1,14 @@
+"""The installed plugins, loaded once a process at the edge of the program."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from framework import plugins
+from framework.catalog import builtin
+
+
+@cache
+def installed() -> plugins.Plugins:
+    """What is installed, with what the framework itself offers through the same hooks."""
+    return plugins.load([builtin])

@@ -1,0 +1,200 @@
+"""`framework node`: run, check and explain a node.yaml."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from framework import bundle as bundles
+from framework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from framework.compose import Plan
+    from framework.result import Result
+    from framework.specs import Mode
+
+NodeFile = Annotated[Path, typer.Argument(help="The node.yaml to use.", metavar="NODE.yaml")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
+ModeName = Annotated[
+    str | None, typer.Option("--mode", help="backtest, paper or live; the file's mode by default.")
+]
+
+
+def build() -> typer.Typer:
+    """The group's commands."""
+    group = typer.Typer(no_args_is_help=True)
+    group.command("run")(run)
+    group.command("check")(check)
+    group.command("explain")(explain)
+    return group
+
+
+def run(  # noqa: PLR0917 - the command line's options
+    file: Annotated[
+        Path | None, typer.Argument(help="The node.yaml to run.", metavar="NODE.yaml", show_default=False)
+    ] = None,
+    mode: ModeName = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Repeat the run kept in this report folder, and compare.")
+    ] = None,
+    catalog: Annotated[Path | None, typer.Option(help="Read this catalog instead of the file's.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report here instead of the file's folder.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the data too, but neither run nor write.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a node: a backtest on the catalog."""
+    if (file is None) == (bundle is None):
+        raise ConfigError("name one node.yaml, or one --bundle", remedy="framework node run NODE.yaml")
+    kept = bundles.read(bundle) if bundle is not None else None
+    plan = _plan(kept.node if kept else cast("Path", file), mode, catalog, report)
+    if kept:
+        bundles.check_versions(kept, plan.versions)
+    from framework.cli.installed import installed  # noqa: PLC0415 - loaded by _plan already
+    from framework.engine import backtest, feed  # noqa: PLC0415 - the engine loads when it runs
+
+    if kept or dry_run:
+        opened = feed.open_feed(plan)
+        if kept:
+            bundles.check_data(kept, opened.hashes)
+        if dry_run:
+            _say({"runs": True, "rows": dict(opened.rows), "files": len(opened.hashes)}, as_json=as_json)
+            return
+    hooks = installed().hooks
+    with _progress(plan.name, shown=not (quiet or as_json)) as progress:
+        result = backtest.run(
+            plan,
+            started=lambda plan, node: hooks.run_started(plan=plan, node=node),
+            progress=progress,
+        )
+    result = _report(plan, result)
+    _finished(hooks, plan, result)
+    if kept:
+        bundles.check_result(kept, result.result_hash)
+    if as_json:
+        typer.echo(json.dumps(result.summary(), indent=2))
+    elif not quiet:
+        _summarise(result, repeated=kept is not None)
+
+
+def check(file: NodeFile, mode: ModeName = None, as_json: AsJson = False) -> None:
+    """Check that a node.yaml would compose: names, settings, and that the parts fit."""
+    plan = _plan(file, mode)
+    facts = {
+        "ok": True,
+        "name": plan.name,
+        "mode": plan.mode,
+        "venues": [venue.name for venue in plan.venues],
+        "strategies": [strategy.id for strategy in plan.strategies],
+        "risk": [rule.id for rule in plan.rules],
+        "data": [stream.name for stream in plan.streams],
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        counts = ", ".join(
+            f"{len(plan_part)} {name}"
+            for name, plan_part in (
+                ("venues", plan.venues),
+                ("strategies", plan.strategies),
+                ("risk rules", plan.rules),
+                ("data streams", plan.streams),
+            )
+        )
+        typer.echo(f"{file}: ok ({counts})")
+
+
+def explain(file: NodeFile, mode: ModeName = None, as_json: AsJson = False) -> None:
+    """Show what a node.yaml means: every default filled in, and which rule judges which strategy."""
+    plan = _plan(file, mode)
+    from framework.explain import explanation, render  # noqa: PLC0415 - only for this command
+
+    if as_json:
+        typer.echo(json.dumps(explanation(plan), indent=2))
+        return
+    from rich.console import Console  # noqa: PLC0415 - only when a person reads
+
+    Console().print(render(plan))
+
+
+def _plan(file: Path, mode: str | None, catalog: Path | None = None, report: Path | None = None) -> Plan:
+    from dataclasses import replace  # noqa: PLC0415 - stdlib, but compose is not
+    from typing import get_args  # noqa: PLC0415
+
+    from framework import specs  # noqa: PLC0415
+    from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
+    from framework.compose import compose  # noqa: PLC0415 - the engine's model loads with it
+    from framework.config import load  # noqa: PLC0415
+
+    modes = get_args(specs.Mode.__value__)
+    if mode is not None and mode not in modes:
+        raise ConfigError(f'no mode "{mode}"', where="--mode", remedy=f"One of: {', '.join(modes)}.")
+    plan = compose(load(file), installed(), cast("Mode | None", mode))
+    if catalog is not None:
+        plan = replace(plan, catalog=catalog.resolve())
+    if report is not None:
+        plan = replace(plan, report=report.resolve())
+    return plan
+
+
+def _report(plan: Plan, result: Result) -> Result:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from framework.report.write import write  # noqa: PLC0415 - plotting loads when there is something to plot
+
+    folder = write(result, plan.report, extra=lambda folder: bundles.write(folder, plan, result))
+    return replace(result, report=folder)
+
+
+def _finished(hooks: Any, plan: Plan, result: Result) -> None:
+    """Tell the plugins; whatever one raises is shown and does not mask the result."""
+    try:
+        hooks.run_finished(plan=plan, result=result)
+    except Exception as error:  # noqa: BLE001 - observer hooks never mask a result
+        typer.echo(f"a run_finished hook failed: {type(error).__name__}: {error}", err=True)
+
+
+def _summarise(result: Result, *, repeated: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only when a person reads
+
+    from framework.report.summary import render  # noqa: PLC0415
+
+    Console().print(render(result))
+    if repeated:
+        typer.echo("The run repeated: same data, same versions, same result.")
+
+
+def _say(facts: dict[str, Any], *, as_json: bool) -> None:
+    typer.echo(json.dumps(facts, indent=2) if as_json else f"would run on {facts['rows']}")
+
+
+@contextmanager
+def _progress(name: str, *, shown: bool) -> Iterator[Callable[[float], None] | None]:
+    """A progress bar on stderr, when a person is watching."""
+    import sys  # noqa: PLC0415
+
+    if not (shown and sys.stderr.isatty()):
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"backtest {name}", total=1.0)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,302 @@
+"""From a configuration and the installed plugins to a Plan: pure, and nothing built yet.
+
+`check` and `explain` stop here, and `run` goes on from the same Plan, so what was checked is what runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from nautilus_trader.model import BarType, InstrumentId
+
+from framework import config as configuration
+from framework.errors import CompositionError
+from framework.values import to_nanos
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from framework.config import LoadedConfig, NodeConfig
+    from framework.plugins import Kind, Offer, Plugins
+    from framework.specs import Mode, RiskSpec, StrategySpec, VenueSpec
+
+type StreamKind = Literal["bars", "quotes", "trades"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One kind of data of one instrument, read from the catalog.
+
+    Attributes:
+        kind: What flows.
+        instrument_id: Whose.
+        bar_type: The bars, when it is bars that flow.
+    """
+
+    kind: StreamKind
+    instrument_id: InstrumentId
+    bar_type: BarType | None = None
+
+    @property
+    def name(self) -> str:
+        """The stream as `node.yaml` names it."""
+        return str(self.bar_type or self.instrument_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyPlan:
+    """A strategy to build."""
+
+    id: str
+    offer: Offer
+    config: Any
+
+    @property
+    def spec(self) -> StrategySpec:
+        """What the plugin handed over."""
+        return self.offer.spec  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlan:
+    """A risk rule to build, and the strategies it covers."""
+
+    id: str
+    offer: Offer
+    config: Any
+    strategies: tuple[str, ...]
+
+    @property
+    def spec(self) -> RiskSpec:
+        """What the plugin handed over."""
+        return self.offer.spec  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePlan:
+    """A venue to build."""
+
+    name: str
+    offer: Offer
+    config: Any
+
+    @property
+    def spec(self) -> VenueSpec:
+        """What the plugin handed over."""
+        return self.offer.spec  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A node, composed: everything a run needs to know, and nothing that runs.
+
+    Attributes:
+        name: The node's name; the folder of its file by default.
+        mode: How it runs.
+        config: The configuration it came from.
+        catalog: Where the data is.
+        start: First nanosecond of data to replay, or None for the first there is.
+        end: Last nanosecond of data to replay, or None for the last there is.
+        seed: Where all randomness comes from.
+        venues: In the order of the file.
+        strategies: In the order of the file.
+        rules: In the order of the file, which is the order they judge in.
+        streams: In the order of the file.
+        report: The folder that run folders are written to.
+        versions: Distribution to version: the framework, the engine and every plugin used.
+    """
+
+    name: str
+    mode: Mode
+    config: NodeConfig
+    catalog: Path
+    start: int | None
+    end: int | None
+    seed: int
+    venues: tuple[VenuePlan, ...]
+    strategies: tuple[StrategyPlan, ...]
+    rules: tuple[RulePlan, ...]
+    streams: tuple[Stream, ...]
+    report: Path
+    versions: Mapping[str, str]
+
+    @property
+    def instruments(self) -> tuple[InstrumentId, ...]:
+        """The instruments with data, sorted by name."""
+        return tuple(sorted({stream.instrument_id for stream in self.streams}, key=str))
+
+
+def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) -> Plan:
+    """Resolve every name, decode every plugin's settings with its own class, and check that parts fit.
+
+    Args:
+        loaded: What `config.load` gave.
+        plugins: What `plugins.load` gave.
+        mode: Overrides the file's mode.
+
+    Raises:
+        ConfigError: A plugin's settings are wrong.
+        PluginError: A plugin that the file names cannot be had.
+        CompositionError: The parts do not fit together.
+    """
+    node = loaded.node
+    parts = _Parts(loaded, plugins, mode or node.mode)
+    venues = tuple(parts.venue(index) for index in range(len(node.venues)))
+    streams = tuple(parts.stream(index, venues) for index in range(len(node.data)))
+    strategies = tuple(parts.strategy(index, streams) for index in range(len(node.strategies)))
+    rules = tuple(parts.rule(index, strategies, streams) for index in range(len(node.risk)))
+    used = {part.offer for part in (*venues, *strategies, *rules)}
+    return Plan(
+        name=node.name or loaded.directory.name or "node",
+        mode=parts.mode,
+        config=node,
+        catalog=_resolve(loaded.directory, node.catalog),
+        start=to_nanos(node.start) if node.start else None,
+        end=to_nanos(node.end, end_of_day=True) if node.end else None,
+        seed=node.seed,
+        venues=venues,
+        strategies=strategies,
+        rules=rules,
+        streams=streams,
+        report=_resolve(loaded.directory, node.report.directory),
+        versions={
+            "framework": version("framework"),
+            "nautilus_trader": version("nautilus_trader"),
+            **{offer.distribution: offer.version for offer in sorted(used, key=lambda o: o.distribution)},
+        },
+    )
+
+
+class _Parts:
+    """Composes one entry of the file at a time, and knows where each stands for error messages."""
+
+    def __init__(self, loaded: LoadedConfig, plugins: Plugins, mode: Mode) -> None:
+        self.loaded = loaded
+        self.node = loaded.node
+        self.plugins = plugins
+        self.mode = mode
+
+    def venue(self, index: int) -> VenuePlan:
+        entry = self.node.venues[index]
+        offer, config = self._part("venue", "venues", index, entry.use)
+        plan = VenuePlan(entry.name, offer, config)
+        if self.mode not in plan.spec.modes:
+            modes = ", ".join(sorted(plan.spec.modes)) or "none"
+            raise self._error(
+                f'venue "{entry.name}" cannot run in mode {self.mode}',
+                ("venues", index, "use"),
+                f"{offer.owner} supports: {modes}.",
+            )
+        return plan
+
+    def stream(self, index: int, venues: tuple[VenuePlan, ...]) -> Stream:
+        entry = self.node.data[index]
+        if entry.bars is not None:
+            bar_type = BarType.from_str(entry.bars)
+            stream = Stream("bars", bar_type.instrument_id, bar_type)
+        elif entry.quotes is not None:
+            stream = Stream("quotes", InstrumentId.from_str(entry.quotes))
+        else:
+            stream = Stream("trades", InstrumentId.from_str(str(entry.trades)))
+        names = [venue.name for venue in venues]
+        wanted = str(stream.instrument_id.venue)
+        if wanted not in names:
+            raise self._error(
+                f'{stream.name} trades at venue "{wanted}", which is not under venues',
+                ("data", index, stream.kind),
+                _nearest(wanted, names, "venues"),
+            )
+        return stream
+
+    def strategy(self, index: int, streams: tuple[Stream, ...]) -> StrategyPlan:
+        entry = self.node.strategies[index]
+        offer, config = self._part("strategy", "strategies", index, entry.use)
+        here = ("strategies", index, "config")
+        for path, value in _market_names(config):
+            if not _has_data(value, streams):
+                raise self._error(
+                    f'strategy "{entry.id}" needs {value}, and no data entry provides it',
+                    (*here, *path),
+                    _nearest(str(value), [stream.name for stream in streams], "data"),
+                )
+        return StrategyPlan(entry.id, offer, config)
+
+    def rule(self, index: int, strategies: tuple[StrategyPlan, ...], streams: tuple[Stream, ...]) -> RulePlan:
+        entry = self.node.risk[index]
+        offer, config = self._part("risk", "risk", index, entry.use)
+        known = tuple(strategy.id for strategy in strategies)
+        for position, name in enumerate(entry.strategies or ()):
+            if name not in known:
+                raise self._error(
+                    f'risk rule "{entry.id or entry.use}" covers strategy "{name}", which is not in the file',
+                    ("risk", index, "strategies", position),
+                    _nearest(name, list(known), "strategies"),
+                )
+        for path, value in _market_names(config):
+            if not _has_data(value, streams):
+                raise self._error(
+                    f'risk rule "{entry.id or entry.use}" names {value}, and no data entry provides it',
+                    ("risk", index, "config", *path),
+                    _nearest(str(value), [stream.name for stream in streams], "data"),
+                )
+        return RulePlan(entry.id or entry.use, offer, config, tuple(entry.strategies or known))
+
+    def _part(self, kind: Kind, section: str, index: int, use: str) -> tuple[Offer, Any]:
+        document = self.loaded.document
+        at = (section, index, "use")
+        offer = self.plugins.find(kind, use, where=document.where(at), path=configuration.yaml_path(at))
+        spec: Any = offer.spec
+        config = configuration.decode(document, (section, index, "config"), spec.config, owner=offer.owner)
+        return offer, config
+
+    def _error(self, message: str, at: tuple[str | int, ...], remedy: str) -> CompositionError:
+        return CompositionError(
+            message, where=self.loaded.document.where(at), path=configuration.yaml_path(at), remedy=remedy
+        )
+
+
+def _market_names(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every instrument and bar type inside a config, with its path."""
+    if isinstance(value, InstrumentId | BarType):
+        yield path, value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_encode_fields__:
+            yield from _market_names(getattr(value, name), (*path, name))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _market_names(key, (*path, str(key)))
+            yield from _market_names(item, (*path, str(key)))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for index, item in enumerate(value):
+            yield from _market_names(item, (*path, index))
+
+
+def _has_data(value: InstrumentId | BarType, streams: tuple[Stream, ...]) -> bool:
+    if isinstance(value, InstrumentId):
+        return any(stream.instrument_id == value for stream in streams)
+    if any(stream.bar_type == value for stream in streams):
+        return True
+    if value.is_internally_aggregated():
+        return any(
+            stream.instrument_id == value.instrument_id
+            and (stream.kind != "bars" or (value.is_composite() and stream.bar_type == value.composite()))
+            for stream in streams
+        )
+    return False
+
+
+def _nearest(wanted: str, names: list[str], what: str) -> str:
+    near = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return f"{hint}In {what}: {', '.join(names) or 'nothing'}."
+
+
+def _resolve(directory: Path, path: str) -> Path:
+    return Path(path) if Path(path).is_absolute() else (directory / path).resolve()

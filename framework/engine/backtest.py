@@ -1,0 +1,251 @@
+"""A Plan run as a backtest: the only place that builds the engine's node.
+
+The engine reads the catalog itself, in Rust. What this adds is what it lacks: strategies come guarded, an
+exception in a handler fails the run, an order that did not pass the gate fails the run, and a run over
+nothing is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from nautilus_trader.analysis import CAGR, CalmarRatio, MaxDrawdown
+from nautilus_trader.backtest import BacktestEngineConfig, BacktestNode, BacktestRunConfig
+from nautilus_trader.common import LoggerConfig, LogLevel
+from nautilus_trader.model import OrderStatus, StrategyId
+from nautilus_trader.portfolio import PortfolioConfig
+
+from framework.engine.books import Books, by_instrument
+from framework.engine.desk import Desk, Door
+from framework.engine.faults import Faults
+from framework.engine.feed import Feed, open_feed
+from framework.engine.guard import guarded
+from framework.engine.outcome import collect
+from framework.engine.watch import Progress, Watch
+from framework.errors import CompositionError, RunError
+from framework.risk.gate import BoundRule, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from nautilus_trader.backtest import BacktestResult
+
+    from framework.compose import Plan
+    from framework.result import Result
+
+RUN = "run"
+EQUITY_POINTS = 2_000
+LEVELS = {
+    "off": LogLevel.OFF,
+    "error": LogLevel.ERROR,
+    "warning": LogLevel.WARNING,
+    "info": LogLevel.INFO,
+    "debug": LogLevel.DEBUG,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A built and guarded backtest.
+
+    Attributes:
+        engine: The engine's node.
+        gate: What stands before it.
+        desks: One a strategy, by `id:`.
+        strategies: The guarded strategies, by `id:`.
+        faults: Where exceptions end up.
+        feed: What will be replayed.
+    """
+
+    engine: BacktestNode
+    gate: Gate
+    desks: dict[str, Desk]
+    strategies: dict[str, Any]
+    faults: Faults
+    feed: Feed
+
+
+def run(
+    plan: Plan,
+    *,
+    started: Callable[[Plan, Node], None] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Result:
+    """Replay the plan's data through its strategies, rules and venues.
+
+    Args:
+        plan: What `compose` gave.
+        started: Called when the engine is built and guarded, before data flows.
+        progress: Called now and then with the share of the time range replayed, from 0 to 1.
+
+    Raises:
+        DataError: The data is not fit to run on.
+        RunError: The engine refused, a handler or a rule raised, an order passed the gate by, or nothing ran.
+    """
+    node = build(plan, progress=progress)
+    try:
+        if started is not None:
+            started(plan, node)
+        began = time.perf_counter()
+        outcome = _replay(node)
+        return collect(plan, node, outcome, time.perf_counter() - began)
+    finally:
+        node.engine.dispose()
+
+
+def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Node:
+    """Build the engine, the gate and the guarded strategies, in that order."""
+    feed = open_feed(plan)
+    engine = BacktestNode([_config(plan, feed)])
+    try:
+        engine.build()
+    except Exception as error:
+        raise RunError(f"the engine refused the run: {error}", remedy="See the venue's settings.") from error
+    faults = Faults()
+    door = Door()
+    engine.add_exec_algorithm(RUN, door)
+    ids = engine_ids(strategy.id for strategy in plan.strategies)
+    books = Books(
+        engine.get_engine_cache(RUN),
+        engine.get_engine_portfolio(RUN),
+        door.clock,
+        by_instrument(stream.bar_type for stream in plan.streams if stream.bar_type is not None),
+        ids,
+    )
+    for statistic in (MaxDrawdown(), CAGR(), CalmarRatio()):
+        books.portfolio.register_statistic(statistic)
+    rules = [BoundRule(rule.id, rule.spec.rule(rule.config), rule.strategies) for rule in plan.rules]
+    gate = Gate(rules, ids, lambda rule, error: faults.record(f"risk rule {rule}", error))
+    desks: dict[str, Desk] = {}
+    strategies: dict[str, Any] = {}
+    for strategy in plan.strategies:
+        desk = Desk(strategy.id, ids[strategy.id], gate, books, door, faults)
+        desks[strategy.id] = desk
+        guard = guarded(strategy.spec.strategy, desk)
+        try:
+            strategies[strategy.id] = guard(_bound(strategy.config, ids[strategy.id]))
+        except Exception as error:
+            raise RunError(
+                f'strategy "{strategy.id}" could not be built: {type(error).__name__}: {error}',
+                remedy=f"See {strategy.offer.owner}.",
+            ) from error
+        engine.add_strategy(RUN, strategies[strategy.id])
+
+    def flatten(scope: Iterable[str]) -> None:
+        for strategy_id in scope:
+            desks[strategy_id].flatten(strategies[strategy_id])
+
+    gate.start(books.view, flatten)
+    faults.stop = next(iter(strategies.values())).shutdown_system
+    if gate.wants_marks:
+        engine.add_actor(RUN, Watch(plan.streams, gate, faults))
+    if progress is not None:
+        engine.add_actor(RUN, Progress(feed.start, feed.end, progress))
+    return Node(engine, gate, desks, strategies, faults, feed)
+
+
+def engine_ids(strategies: Iterable[str]) -> dict[str, StrategyId]:
+    """The engine's identifier of every strategy: its `id:` and four digits of its hash.
+
+    The engine takes what follows the last hyphen as the tag that keeps order identifiers of two strategies
+    apart, so `vwap-eurusd` and `trend-eurusd` would collide. A tag from the name alone stays the same
+    when strategies are added, removed or reordered.
+    """
+    ids: dict[str, StrategyId] = {}
+    tags: dict[str, str] = {}
+    for strategy_id in strategies:
+        tag = hashlib.sha256(strategy_id.encode()).hexdigest()[:4]
+        if tag in tags:
+            raise CompositionError(
+                f'strategy ids "{tags[tag]}" and "{strategy_id}" have the same tag {tag}',
+                path="strategies",
+                remedy="Rename one of them.",
+            )
+        tags[tag] = strategy_id
+        ids[strategy_id] = StrategyId(f"{strategy_id}-{tag}")
+    return ids
+
+
+def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
+    venues = []
+    for venue in plan.venues:
+        if venue.spec.backtest is None:  # pragma: no cover - compose refuses it
+            raise CompositionError(f'venue "{venue.name}" has no backtest')
+        try:
+            venues.append(venue.spec.backtest(venue.name, venue.config, plan.seed))
+        except Exception as error:
+            raise RunError(
+                f'venue "{venue.name}" could not be built: {type(error).__name__}: {error}',
+                remedy=f"See {venue.offer.owner}.",
+            ) from error
+    interval = max(1_000, (feed.end - feed.start) // 1_000_000 // EQUITY_POINTS)
+    return BacktestRunConfig(
+        venues=venues,
+        data=feed.configs,
+        engine=BacktestEngineConfig(
+            logging=LoggerConfig(stdout_level=LEVELS[plan.config.log.level], print_config=False),
+            portfolio=PortfolioConfig(snapshot_interval_ms=interval),
+        ),
+        id=RUN,
+        start=plan.start,
+        end=plan.end,
+        raise_exception=True,
+        dispose_on_completion=False,
+    )
+
+
+def _bound(config: Any, engine_id: StrategyId) -> Any:
+    """The strategy's config with the engine's identifier, still an instance of its own class."""
+    kind = type(config)
+    fields = {name: getattr(config, name) for name in kind.__struct_fields__}
+    bound = msgspec.defstruct(
+        kind.__name__,
+        [("strategy_id", StrategyId), ("order_id_tag", Any, None)],
+        bases=(kind,),
+        frozen=True,
+        kw_only=True,
+    )
+    return bound(**fields, strategy_id=engine_id)
+
+
+def _replay(node: Node) -> BacktestResult:
+    try:
+        outcome = node.engine.run()[0]
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:
+        raise RunError(f"the engine stopped: {error}") from error
+    failed = node.faults.error
+    if isinstance(failed, KeyboardInterrupt | SystemExit):
+        raise failed
+    if failed is not None:
+        raise RunError(
+            f"{node.faults.origin}: {type(failed).__name__}: {failed}",
+            remedy="The traceback is above; the run stopped there and wrote no report.",
+        ) from failed
+    expected = sum(node.feed.rows.values())
+    if outcome.iterations < expected:
+        raise RunError(
+            f"the engine replayed {outcome.iterations} of {expected} rows",
+            remedy="Run again with `log: {level: info}` to see what it refused.",
+        )
+    _refuse_strays(node)
+    return outcome
+
+
+def _refuse_strays(node: Node) -> None:
+    """Fail the run when the engine holds an order of a guarded strategy that its desk never approved."""
+    cache = node.engine.get_engine_cache(RUN)
+    for strategy_id, desk in node.desks.items():
+        for client_order_id in cache.client_order_ids(strategy_id=desk.engine_id):
+            if client_order_id in desk.approved:
+                continue
+            if cache.order(client_order_id).status != OrderStatus.DENIED:
+                raise RunError(
+                    f'strategy "{strategy_id}" sent order {client_order_id} past the gate',
+                    remedy="Orders leave through self.submit_order and its sisters only.",
+                )

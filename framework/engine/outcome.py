@@ -1,0 +1,153 @@
+"""From a finished engine to a Result: plain tables, with the strategies' own names in them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.model import NautilusDataType, Venue
+from nautilus_trader.persistence import ParquetDataCatalog
+
+from framework.report.hashing import result_hash
+from framework.result import Result
+from framework.values import to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from nautilus_trader.backtest import BacktestNode, BacktestResult
+
+    from framework.compose import Plan, Stream
+    from framework.engine.backtest import Node
+
+RUN = "run"
+CHART_ROWS = 2_000
+
+
+def collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> Result:
+    """Everything worth keeping of a run, before the engine is disposed of."""
+    names = {str(desk.engine_id): strategy_id for strategy_id, desk in node.desks.items()}
+    orders = _named(node.engine.generate_orders_report(RUN), names)
+    fills = _named(node.engine.generate_fills_report(RUN), names)
+    positions = _named(node.engine.generate_positions_report(RUN), names)
+    equity = _equity(plan, node.engine)
+    decisions = tuple(node.gate.decisions)
+    rows = node.feed.rows
+    final = (
+        {str(currency): f"{value:.8f}" for currency, value in equity.iloc[-1].items()} if len(equity) else {}
+    )
+    facts = {"start": node.feed.start, "end": node.feed.end, "rows": dict(rows), "equity": final}
+    return Result(
+        name=plan.name,
+        mode=plan.mode,
+        instruments=tuple(str(instrument_id) for instrument_id in plan.instruments),
+        start=node.feed.start,
+        end=node.feed.end,
+        bars=rows.get("bars", 0),
+        quotes=rows.get("quotes", 0),
+        trades=rows.get("trades", 0),
+        orders=orders,
+        fills=fills,
+        positions=positions,
+        equity=equity,
+        decisions=decisions,
+        statistics={
+            "pnl": {currency: _defined(values) for currency, values in sorted(outcome.stats_pnls.items())},
+            "returns": _defined(outcome.stats_returns),
+            "general": _defined(outcome.stats_general),
+        },
+        prices=_prices(plan, node),
+        config=resolved(plan),
+        versions=plan.versions,
+        data=node.feed.hashes,
+        elapsed=elapsed,
+        result_hash=result_hash(orders, fills, positions, decisions, facts=facts),
+    )
+
+
+def resolved(plan: Plan) -> dict[str, Any]:
+    """The configuration with every default filled in, as plain values that load again."""
+    node: dict[str, Any] = to_plain(plan.config)
+    node["name"] = plan.name
+    node["mode"] = plan.mode
+    for section, parts in (("venues", plan.venues), ("strategies", plan.strategies), ("risk", plan.rules)):
+        for entry, part in zip(node.get(section) or (), parts, strict=True):
+            entry["config"] = to_plain(part.config)
+    return node
+
+
+def _named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """The engine's table with each strategy's `id:` in place of the engine's identifier."""
+    if "strategy_id" in frame.columns:
+        frame = frame.assign(strategy_id=frame["strategy_id"].map(lambda name: names.get(name, name)))
+    return frame
+
+
+def _equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
+    """Marked-to-market equity at every snapshot the engine took, summed over venues, by currency."""
+    import pandas as pd  # noqa: PLC0415 - half a second that `check` does not need
+
+    cache, portfolio = engine.get_engine_cache(RUN), engine.get_engine_portfolio(RUN)
+    series: dict[tuple[str, str], dict[int, float]] = {}
+    for venue in plan.venues:
+        account_id = cache.account_id(Venue(venue.name))
+        for snapshot in portfolio.snapshots(account_id) if account_id is not None else ():
+            for money in snapshot.total_equity:
+                series.setdefault((venue.name, money.currency.code), {})[snapshot.ts_event] = (
+                    money.as_double()
+                )
+    if not series:
+        return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC"))
+    frame = pd.DataFrame({key: pd.Series(values) for key, values in series.items()}).sort_index()
+    frame = frame.ffill().bfill()
+    frame.index = pd.to_datetime(frame.index, unit="ns", utc=True)
+    frame.index.name = "time"
+    codes = sorted({code for _, code in series})
+    return pd.DataFrame(
+        {code: frame[[key for key in series if key[1] == code]].sum(axis=1) for code in codes}
+    )
+
+
+def _prices(plan: Plan, node: Node) -> dict[str, pd.DataFrame]:
+    """What the chart draws for each instrument: its coarsest stream, thinned to some thousands of rows."""
+    chosen: dict[str, Stream] = {}
+    for stream in plan.streams:
+        name = str(stream.instrument_id)
+        if name not in chosen or (stream.kind == "bars" and chosen[name].kind != "bars"):
+            chosen[name] = stream
+    return {name: _chart(plan, node, stream) for name, stream in sorted(chosen.items())}
+
+
+def _chart(plan: Plan, node: Node, stream: Stream) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - half a second that `check` does not need
+    import pyarrow as pa  # noqa: PLC0415 - a tenth of a second that `check` does not need
+
+    kinds = {
+        "bars": NautilusDataType.Bar,
+        "quotes": NautilusDataType.QuoteTick,
+        "trades": NautilusDataType.TradeTick,
+    }
+    raw = ParquetDataCatalog(str(plan.catalog)).query_data_arrow_bytes(
+        kinds[stream.kind], [stream.name], plan.start, plan.end
+    )
+    table = pa.ipc.open_stream(pa.py_buffer(bytes(raw))).read_all()
+    index = pd.DatetimeIndex(table["ts_event"].to_pandas(), name="time")
+    if stream.kind == "bars":
+        columns = {name: table[name].to_numpy() for name in ("open", "high", "low", "close")}
+    elif stream.kind == "quotes":
+        middle = (table["bid_price"].to_numpy() + table["ask_price"].to_numpy()) / 2
+        columns = dict.fromkeys(("open", "high", "low", "close"), middle)
+    else:
+        columns = dict.fromkeys(("open", "high", "low", "close"), table["price"].to_numpy())
+    frame = pd.DataFrame(columns, index=index)
+    if len(frame) <= CHART_ROWS:
+        return frame
+    span = max(1, (node.feed.end - node.feed.start) // CHART_ROWS)
+    rule = {"open": "first", "high": "max", "low": "min", "close": "last"}
+    return frame.resample(pd.Timedelta(span, unit="ns"), label="right", closed="right").agg(rule).dropna()
+
+
+def _defined(values: Mapping[str, float]) -> dict[str, float | None]:
+    """The figures by name, with None where the engine's analyzer has no answer."""
+    return {name: value if math.isfinite(value) else None for name, value in sorted(values.items())}

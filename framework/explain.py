@@ -1,0 +1,149 @@
+"""A Plan in words: what runs, from which plugin, with which settings, and who judges whom."""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT
+
+from framework.values import to_plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from framework.compose import Plan
+    from framework.specs import PluginConfig
+
+
+def explanation(plan: Plan) -> dict[str, Any]:
+    """The plan as plain values, every default filled in."""
+    return {
+        "name": plan.name,
+        "mode": plan.mode,
+        "catalog": str(plan.catalog),
+        "start": plan.config.start,
+        "end": plan.config.end,
+        "seed": plan.seed,
+        "report": str(plan.report),
+        "venues": [
+            {"name": part.name, **_origin(part), "config": to_plain(part.config)} for part in plan.venues
+        ],
+        "data": [{"kind": stream.kind, "name": stream.name} for stream in plan.streams],
+        "strategies": [
+            {
+                "id": part.id,
+                **_origin(part),
+                "config": to_plain(part.config),
+                "judged_by": [rule.id for rule in _order_of_judgement(plan) if part.id in rule.strategies],
+            }
+            for part in plan.strategies
+        ],
+        "risk": [
+            {
+                "id": part.id,
+                **_origin(part),
+                "config": to_plain(part.config),
+                "strategies": list(part.strategies),
+                "sizes": part.spec.rule.sizes,
+                "judges_exits": part.spec.rule.judges_exits,
+            }
+            for part in _order_of_judgement(plan)
+        ],
+        "versions": dict(plan.versions),
+    }
+
+
+def render(plan: Plan) -> RenderableType:
+    """The plan as a tree for the terminal."""
+    from rich.text import Text  # noqa: PLC0415 - only when a person reads
+    from rich.tree import Tree  # noqa: PLC0415
+
+    facts = explanation(plan)
+    span = f"{facts['start'] or 'first row'} to {facts['end'] or 'last row'}"
+    tree = Tree(Text(f"{plan.name}: {plan.mode}, {span}, seed {plan.seed}", style="bold"))
+    data = tree.add(Text(f"data from {facts['catalog']}"))
+    for stream in facts["data"]:
+        data.add(Text(f"{stream['kind']} {stream['name']}"))
+    for section, key in (("venues", "name"), ("strategies", "id"), ("risk", "id")):
+        branch = tree.add(Text(section))
+        for part in facts[section]:
+            leaf = branch.add(Text(f"{part[key]}: {part['use']} ({part['distribution']} {part['version']})"))
+            for name, value in part["config"].items():
+                leaf.add(Text(f"{name}: {value}", style="dim"))
+            if part.get("judged_by"):
+                leaf.add(Text(f"judged by, in order: {', '.join(part['judged_by'])}"))
+            if part.get("strategies"):
+                leaf.add(Text(f"covers: {', '.join(part['strategies'])}"))
+    tree.add(Text(f"report to {facts['report']}"))
+    return tree
+
+
+def settings(config: type[PluginConfig]) -> list[dict[str, Any]]:
+    """One row a field of a config class: name, type, whether required, default, description."""
+    rows = []
+    for field in msgspec.structs.fields(config):
+        required = field.default is NODEFAULT and field.default_factory is NODEFAULT
+        default = None
+        if not required:
+            value = field.default if field.default is not NODEFAULT else field.default_factory()
+            default = to_plain(value)
+        rows.append(
+            {
+                "name": field.encode_name,
+                "type": _type_name(field.type),
+                "required": required,
+                "default": default,
+                "description": " ".join(_descriptions(field.type)),
+            }
+        )
+    return rows
+
+
+def _order_of_judgement(plan: Plan) -> list[Any]:
+    """Sizers first, as the gate runs them."""
+    return sorted(plan.rules, key=lambda part: not part.spec.rule.sizes)
+
+
+def _origin(part: Any) -> dict[str, str]:
+    return {
+        "use": part.offer.spec.name,
+        "distribution": part.offer.distribution,
+        "version": part.offer.version,
+    }
+
+
+def _descriptions(annotation: Any) -> list[str]:
+    annotation = getattr(annotation, "__value__", annotation)
+    if get_origin(annotation) is not Annotated:
+        return []
+    inner, *notes = get_args(annotation)
+    return [
+        *(note.description for note in notes if isinstance(note, msgspec.Meta) and note.description),
+        *_descriptions(inner),
+    ]
+
+
+def _type_name(annotation: Any) -> str:
+    """A type as a reader of YAML would say it."""
+    annotation = getattr(annotation, "__value__", annotation)
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _type_name(get_args(annotation)[0])
+    if annotation is type(None):
+        return "null"
+    if origin is types.UnionType or str(origin) == "typing.Union":
+        return " or ".join(dict.fromkeys(_type_name(arg) for arg in get_args(annotation)))
+    if str(origin) == "typing.Literal":
+        return " | ".join(str(arg) for arg in get_args(annotation))
+    if origin in (list, tuple, set, frozenset):
+        inner = [_type_name(arg) for arg in get_args(annotation) if arg is not ...]
+        return f"list of {', '.join(dict.fromkeys(inner))}"
+    if origin is dict:
+        key, value = get_args(annotation)
+        return f"mapping of {_type_name(key)} to {_type_name(value)}"
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        tag = annotation.__struct_config__.tag
+        return f"{annotation.__struct_config__.tag_field}: {tag}" if tag else annotation.__name__
+    return getattr(annotation, "__name__", str(annotation))
