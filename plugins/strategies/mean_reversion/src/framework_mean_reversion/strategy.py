@@ -1,0 +1,214 @@
+"""Mean reversion: buy far below the rolling mean, sell far above it, leave near it.
+
+The z-score is the distance of the close from the mean of the last closes, itself included, in population
+standard deviations of the same closes. A trade is entered between `entry` and `stop`, left within `exit`, and
+given up at `stop`; a side that was given up waits until the price has been back within `exit`.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.indicators import AverageTrueRange, MovingAverageType, ZScore
+from nautilus_trader.model import OrderFilled, OrderSide, Price, Quantity
+from nautilus_trader.trading import Strategy
+
+from framework_mean_reversion.holding import Holding
+
+if TYPE_CHECKING:
+    from nautilus_trader.model import Bar, BarType, InstrumentId
+
+    from framework_mean_reversion.config import MeanReversionConfig
+
+_GOAL = "mean"
+
+
+class Line:
+    """All that the strategy knows of one instrument."""
+
+    __slots__ = ("atr", "bars_held", "given_up", "holding", "instrument", "quantity", "side", "why", "zscore")
+
+    def __init__(self, instrument: Any, settings: MeanReversionConfig) -> None:
+        self.instrument = instrument
+        self.quantity = _sized(settings.quantity, instrument)
+        self.zscore = ZScore(settings.lookback)
+        self.atr = AverageTrueRange(settings.atr_period, MovingAverageType.Wilder)
+        self.holding = Holding()
+        self.side = 0  # of the trade: 1 long, -1 short
+        self.bars_held = 0
+        self.why = ""  # the trade is being left
+        self.given_up: set[int] = set()  # sides that wait for the price to come back
+
+
+class MeanReversion(Strategy):
+    """Fades the z-score of the close, in any number of instruments."""
+
+    def __init__(self, config: MeanReversionConfig) -> None:
+        super().__init__(config)
+        self._settings = config
+        self._allowed = {"long": (1,), "short": (-1,), "both": (1, -1)}[config.side]
+        self._by_bars: dict[BarType, Line] = {}
+        self._by_instrument: dict[InstrumentId, Line] = {}
+
+    def on_start(self) -> None:
+        """Begin with what the engine has for this strategy, and nothing else."""
+        for bar_type in self._settings.bar_types:
+            instrument_id = bar_type.instrument_id
+            instrument = self.cache.instrument(instrument_id)
+            if instrument is None:
+                raise ValueError(f"no instrument {instrument_id}; put it in the catalog beside its bars")
+            line = Line(instrument, self._settings)
+            line.holding.adopt(
+                self.cache.positions_open(instrument_id=instrument_id, strategy_id=self.strategy_id),
+                self.cache.orders_open(instrument_id=instrument_id, strategy_id=self.strategy_id),
+            )
+            line.side = 0 if line.holding.flat else 1 if line.holding.size > 0 else -1
+            self._by_bars[bar_type.standard()] = self._by_instrument[instrument_id] = line
+            self.subscribe_bars(bar_type)
+
+    def on_bar(self, bar: Bar) -> None:
+        """Update, then look after what is held, or look for an entry."""
+        line = self._by_bars[bar.bar_type]
+        settings, zscore, holding = self._settings, line.zscore, line.holding
+        close = bar.close.as_double()
+        zscore.update_raw(close)
+        if settings.stop_atr is not None:
+            line.atr.handle_bar(bar)
+        z = zscore.value
+        if line.given_up and zscore.initialized:
+            line.given_up = {side for side in line.given_up if -z * side > settings.exit}
+        if not holding.idle:
+            self._look_after(line, z)
+        elif zscore.initialized and settings.entry <= abs(z) < settings.stop:
+            self._enter(line, bar, -1 if z > 0.0 else 1)
+
+    def on_order_event(self, event: Any) -> None:
+        """Keep the working orders."""
+        line = self._by_instrument.get(event.instrument_id)
+        if line is not None:
+            # The cache cannot be read inside the engine's synchronous events, and a fill is not one.
+            filled = isinstance(event, OrderFilled) and self.cache.is_order_closed(event.client_order_id)
+            line.holding.on_order(event, filled=filled)
+
+    def on_position_event(self, event: Any) -> None:
+        """Keep the position; a trade that ends anywhere but at the mean gives its side up for a while."""
+        line = self._by_instrument.get(event.instrument_id)
+        if line is not None and line.holding.on_position(event) and line.why != _GOAL:
+            line.given_up.add(line.side)
+
+    def on_stop(self) -> None:
+        """Get out, or leave positions and stops as they are, as configured."""
+        for bar_type in self._settings.bar_types:
+            self.unsubscribe_bars(bar_type)
+        if self._settings.close_on_stop:
+            for line in self._by_bars.values():
+                self._leave(line, "stop")
+
+    def on_reset(self) -> None:
+        """Forget everything; `on_start` begins again."""
+        self._by_bars.clear()
+        self._by_instrument.clear()
+
+    def _enter(self, line: Line, bar: Bar, side: int) -> None:
+        settings = self._settings
+        volatility = line.zscore.std / abs(line.zscore.mean)
+        if (
+            side not in self._allowed
+            or side in line.given_up
+            or volatility < settings.min_volatility
+            or (settings.max_volatility is not None and volatility > settings.max_volatility)
+            or (settings.stop_atr is not None and not (line.atr.initialized and line.atr.value > 0.0))
+        ):
+            return
+        line.side, line.bars_held, line.why = side, 0, ""
+        order_side = OrderSide.BUY if side > 0 else OrderSide.SELL
+        if settings.stop_atr is None:
+            entry = self.order_factory.market(line.instrument.id, order_side, line.quantity)
+            line.holding.send_entry(entry.client_order_id, None, ())
+            self.submit_order(entry)
+        else:
+            away = Decimal(repr(settings.stop_atr * line.atr.value)) * -side
+            trigger = _outward(bar.close.as_decimal(), away, line.instrument)
+            orders = self._entry_with_stop(line, order_side, trigger)
+            line.holding.send_entry(orders[0].client_order_id, orders[1].client_order_id, ())
+            self.submit_order_list(orders)
+
+    def _entry_with_stop(self, line: Line, side: OrderSide, trigger: Price) -> list[Any]:
+        """A market entry that triggers a stop.
+
+        The engine's factory only makes whole brackets, so the take-profit is left out of one and the links
+        to it are cut.
+        """
+        entry, stop, _ = self.order_factory.bracket(
+            line.instrument.id,
+            side,
+            line.quantity,
+            sl_trigger_price=trigger,
+            tp_price=trigger,
+            tp_post_only=False,
+        )
+        parent = entry.to_dict() | {"linked_order_ids": [str(stop.client_order_id)]}
+        child = stop.to_dict() | {"linked_order_ids": None, "contingency_type": None}
+        return [type(entry).from_dict(parent), type(stop).from_dict(child)]
+
+    def _look_after(self, line: Line, z: float) -> None:
+        settings, holding = self._settings, line.holding
+        if holding.flat:
+            if not holding.entering:
+                self._cancel(line)
+            return
+        line.bars_held += 1
+        against = -z * line.side
+        if holding.leaving:
+            self._leave(line, line.why)
+        elif settings.stop_atr is not None and not holding.protected:
+            self._leave(line, "unprotected")
+        elif not line.zscore.initialized:
+            return
+        elif against <= settings.exit:
+            self._leave(line, _GOAL)
+        elif against >= settings.stop:
+            self._leave(line, "stop")
+        elif settings.max_bars is not None and line.bars_held >= settings.max_bars:
+            self._leave(line, "time")
+
+    def _leave(self, line: Line, why: str) -> None:
+        """Cancel what works and close what is held; asked again at every bar until nothing is left."""
+        holding = line.holding
+        holding.leaving, line.why = not holding.idle, why
+        self._cancel(line)
+        if holding.exiting:
+            return
+        for position_id, size in holding.positions:
+            order = self.order_factory.market(
+                line.instrument.id,
+                OrderSide.SELL if size > 0 else OrderSide.BUY,
+                Quantity.from_decimal_dp(abs(size), line.instrument.size_precision),
+                reduce_only=True,
+                tags=[f"exit:{why}"],
+            )
+            holding.send_exit(order.client_order_id)
+            self.submit_order(order, position_id)
+
+    def _cancel(self, line: Line) -> None:
+        for order_id in line.holding.to_cancel():
+            self.cancel_order(order_id)
+
+
+def _outward(start: Decimal, distance: Decimal, instrument: Any) -> Price:
+    """The first tick at least `distance` from `start`: never on its other side, never on it."""
+    tick = instrument.price_increment.as_decimal()
+    rounding = ROUND_CEILING if distance > 0 else ROUND_FLOOR
+    ticks = ((start + distance) / tick).to_integral_value(rounding)
+    return Price.from_decimal_dp(ticks * tick, instrument.price_precision)
+
+
+def _sized(quantity: Quantity, instrument: Any) -> Quantity:
+    sized = Quantity.from_decimal_dp(quantity.as_decimal(), instrument.size_precision)
+    if sized.as_decimal() != quantity.as_decimal():
+        raise ValueError(
+            f"quantity {quantity} has more decimals than {instrument.id} trades in; "
+            f"write one with {instrument.size_precision}"
+        )
+    return sized
