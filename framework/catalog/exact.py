@@ -79,7 +79,7 @@ def _one_by_one(
         fixed = number.quantize(step, rounding=ROUND_HALF_EVEN, context=WIDE)
         if fixed != number and not round_:
             raise DataError(
-                f"{name} is {text.strip()[:40]}, finer than the instrument's precision of {precision} decimals",
+                f"{name} is {text.strip()[:40]}, finer than the instrument's {precision} decimals",
                 where=where,
                 remedy="Check that the instrument is the right one; if the extra digits do not matter, "
                 "pass --round to round them, half to even.",

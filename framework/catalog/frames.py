@@ -25,6 +25,8 @@ from framework.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 CHUNK = 100_000
@@ -44,7 +46,16 @@ OPTIONAL = frozenset({"volume", "bid_volume", "ask_volume", "bid_size", "ask_siz
 LAYOUTS = {"bars": (BARS, QUOTE_BARS), "quotes": (QUOTES,), "trades": (TRADES,)}
 
 NAMES = {
-    "time": ("time", "timestamp", "datetime", "date", "ts_event", "timestamp_utc", "open_time"),
+    "time": (
+        "time",
+        "timestamp",
+        "datetime",
+        "date",
+        "ts_event",
+        "timestamp_utc",
+        "open_time",
+        "__index_level_0__",
+    ),
     "volume": ("volume", "vol", "tick_volume"),
     "bid": ("bid", "bid_price"),
     "ask": ("ask", "ask_price"),
@@ -55,7 +66,9 @@ NAMES = {
 """Names a file may use, letter case aside, for our columns without a `--columns` mapping."""
 
 
-def table(lines: Sequence[int], ts: Sequence[int], columns: dict[str, Sequence[str]]) -> pa.Table:
+def table(
+    lines: Sequence[int], ts: Sequence[int] | npt.NDArray[np.int64], columns: dict[str, Sequence[str]]
+) -> pa.Table:
     """A table in the writer's contract.
 
     Args:

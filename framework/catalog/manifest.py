@@ -23,6 +23,8 @@ FILE_NAME = "manifest.json"
 VERSION = 1
 STAGING = ".import"
 """The folder, inside the catalog, that exists only while an import is running or after one was killed."""
+COMMIT = "commit.json"
+"""In that folder: what remains to be done, written before the first file moves."""
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,11 +34,15 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         sha256: Of the whole file.
         size: In bytes.
         rows: How many records it holds.
+        first: The earliest `ts_init` in it, nanoseconds UTC.
+        last: The latest.
     """
 
     sha256: str
     size: int
     rows: int
+    first: int
+    last: int
 
 
 class BarStream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,6 +171,12 @@ def verify_hashes(catalog: Path | str, files: Iterable[Path | str] | None = None
     """
     folder = Path(catalog)
     manifest = read_manifest(folder)
+    if (folder / STAGING / COMMIT).exists():
+        raise DataError(
+            "an import was interrupted while it moved its files into place",
+            where=str(folder),
+            remedy="Run any `framework data import` into this catalog: it finishes the interrupted one.",
+        )
     names = (
         {*data_files(folder), *manifest.files}
         if files is None
@@ -180,30 +192,30 @@ def verify_hashes(catalog: Path | str, files: Iterable[Path | str] | None = None
 
 def file_problem(folder: Path, name: str, manifest: Manifest) -> tuple[str, str] | None:
     """What is wrong with one file and what to do about it, or `None` when it is as it was imported."""
-    again = "Delete the file's folder from the catalog, then import its source again."
     entry = manifest.files.get(name)
     path = folder / name
-    if not path.is_file():
-        return "the manifest lists a file that is missing", again
-    if entry is None and (folder / STAGING).exists():
-        return (
-            "an import was interrupted and left this file half recorded",
-            "Run the same `framework data import` again: it finishes or undoes the interrupted one.",
-        )
-    if entry is None:
-        return (
-            "the file is not in the catalog's manifest, so nothing is known about its content",
+    if entry is None and path.is_file():
+        message = "the file is not in the catalog's manifest, so nothing is known about its content"
+        remedy = (
             "Import it with `framework data import`, or, if you made this catalog yourself and trust it, "
-            "record it with `framework data adopt`.",
+            "record it with `framework data adopt`."
         )
-    size = path.stat().st_size
-    if size == 0:
-        return "the file is empty", again
-    if size != entry.size:
-        return f"the file has {size} bytes and was imported with {entry.size}", again
-    if sha256_of(path) != entry.sha256:
-        return "the file's content has changed since it was imported (its SHA-256 differs)", again
-    return None
+        return message, remedy
+    problem = None
+    if entry is None or not path.is_file():
+        problem = "the file is missing"
+    elif (size := path.stat().st_size) != entry.size:
+        problem = (
+            f"the file has {size} bytes and was imported with {entry.size}" if size else "the file is empty"
+        )
+    elif sha256_of(path) != entry.sha256:
+        problem = "the file's content has changed since it was imported (its SHA-256 differs)"
+    if problem is None:
+        return None
+    return (
+        problem,
+        "Restore the file from a backup, or remove the catalog folder and import its sources again.",
+    )
 
 
 def relative_name(folder: Path, file: Path | str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from framework.errors import DataError
 
@@ -71,7 +72,7 @@ def open_bytes(path: Path) -> Iterator[tuple[IO[bytes], str]]:
                     yield guard(stream, path, member.compress_size), member.filename
         elif path.suffix.lower() == ".gz":
             with gzip.open(path) as stream:
-                yield guard(stream, path, path.stat().st_size), path.stem
+                yield guard(cast("IO[bytes]", stream), path, path.stat().st_size), path.stem
         else:
             with path.open("rb") as stream:
                 yield stream, path.name
@@ -114,6 +115,24 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                     remedy="Is this a text file with one row per line?",
                 )
             yield number, line
+
+
+def records(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a delimited text file, blank lines left out, with the number of the line each ends on.
+
+    Raises:
+        DataError: The text is not UTF-8, a line is too long, or quoting is broken.
+    """
+    reader = csv.reader((line for _, line in lines(path)), delimiter=delimiter, strict=True)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(f"the row cannot be read: {error}", where=f"{path}:{reader.line_num}") from error
+        if row:
+            yield reader.line_num, row
 
 
 def guard(stream: IO[bytes], path: Path, compressed: int) -> IO[bytes]:

@@ -86,6 +86,28 @@ def utc_nanoseconds(
     return result
 
 
+def from_local(
+    naive: npt.NDArray[np.int64], lines: Sequence[int], *, path: str, timezone: str | None
+) -> npt.NDArray[np.int64]:
+    """Wall-clock nanoseconds of a zone to UTC nanoseconds.
+
+    Args:
+        naive: Nanoseconds since 1970-01-01 as the zone's clocks showed it.
+        lines: The line of the file each stands on.
+        path: The file, for messages.
+        timezone: The IANA zone.
+
+    Raises:
+        DataError: No zone is given, or a change of the clocks makes a time ambiguous or skips it.
+    """
+    import numpy as np  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415
+
+    column = _Column([], lines, path, None)
+    stamps = pd.DatetimeIndex(naive.astype("datetime64[ns]"))
+    return column.localize(np.arange(len(naive)), stamps, timezone).as_unit("ns").asi8
+
+
 class _Column:
     """The texts of one column with what a message about one of them needs."""
 
