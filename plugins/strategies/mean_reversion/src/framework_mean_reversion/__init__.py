@@ -21,5 +21,5 @@ def register_strategies() -> Iterator[StrategySpec]:
         name="mean_reversion",
         strategy=MeanReversion,
         config=MeanReversionConfig,
-        summary="Fades the z-score of price against its rolling mean, between entry, exit and stop thresholds.",
+        summary="Fades the z-score of price against its rolling mean: entry, exit and stop thresholds.",
     )

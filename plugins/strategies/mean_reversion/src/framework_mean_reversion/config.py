@@ -44,8 +44,8 @@ class MeanReversionConfig(PluginConfig, frozen=True, kw_only=True):
         ShareOfPrice | None, msgspec.Meta(description="Enter only when deviation / mean is at most this.")
     ] = None
     max_bars: Annotated[
-        int | None,
-        msgspec.Meta(ge=1, description="Leave at this many bars after the entry, whatever the price."),
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        msgspec.Meta(description="Leave at this many bars after the entry, whatever the price."),
     ] = None
     stop_atr: Annotated[
         Annotated[float, msgspec.Meta(gt=0.0)] | None,
@@ -75,6 +75,6 @@ class MeanReversionConfig(PluginConfig, frozen=True, kw_only=True):
             )
         if self.max_volatility is not None and self.max_volatility <= self.min_volatility:
             raise ValueError(
-                f"`max_volatility` {self.max_volatility} is not above `min_volatility` {self.min_volatility}; "
-                "no bar can satisfy both"
+                f"`max_volatility` {self.max_volatility} is not above `min_volatility` "
+                f"{self.min_volatility}; no bar can satisfy both"
             )

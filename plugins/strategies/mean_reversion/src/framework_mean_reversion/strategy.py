@@ -112,12 +112,12 @@ class MeanReversion(Strategy):
 
     def _enter(self, line: Line, bar: Bar, side: int) -> None:
         settings = self._settings
-        volatility = line.zscore.std / abs(line.zscore.mean)
+        deviation, mean = line.zscore.std, abs(line.zscore.mean)
         if (
             side not in self._allowed
             or side in line.given_up
-            or volatility < settings.min_volatility
-            or (settings.max_volatility is not None and volatility > settings.max_volatility)
+            or deviation < settings.min_volatility * mean
+            or (settings.max_volatility is not None and deviation > settings.max_volatility * mean)
             or (settings.stop_atr is not None and not (line.atr.initialized and line.atr.value > 0.0))
         ):
             return

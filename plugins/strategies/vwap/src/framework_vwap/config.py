@@ -84,7 +84,8 @@ class VwapConfig(PluginConfig, frozen=True, kw_only=True):
         int, msgspec.Meta(ge=0, description="Bars that must close after a trade before the next entry.")
     ] = 0
     max_trades_per_session: Annotated[
-        int | None, msgspec.Meta(ge=1, description="Trades opened in an instrument in a session.")
+        Annotated[int, msgspec.Meta(ge=1)] | None,
+        msgspec.Meta(description="Trades opened in an instrument in a session."),
     ] = None
     close_on_stop: Annotated[
         bool, msgspec.Meta(description="When the strategy stops, cancel its orders and close its positions.")
