@@ -170,6 +170,8 @@ class Desk:
         if isinstance(verdict, Deny):
             return verdict.reason
         if isinstance(verdict, Resize):
+            if verdict.quantity == order.quantity and price is None and trigger_price is None:
+                return f"{verdict.reason}: it has that size already"
             self.gate.sent(replace(proposal, quantity=verdict.quantity))
             return verdict.quantity
         self.gate.sent(proposal)

@@ -7,6 +7,7 @@ on a corrupt file. So every file is hashed, counted and compared with its instru
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.backtest import BacktestDataConfig
@@ -72,8 +73,9 @@ def open_feed(plan: Plan) -> Feed:
         for path in sorted(plan.catalog.glob(f"data/*/{_folder(str(instrument_id))}/*.parquet"))
         if path.parts[-3] not in {"bars", "quotes", "trades"}
     ]
-    hashes = verify_hashes(plan.catalog, [*sum(files.values(), []), *instrument_files])
-    instruments = {str(instrument.id): instrument for instrument in catalog.instruments()}
+    hashes = verify_hashes(plan.catalog, [*chain.from_iterable(files.values()), *instrument_files])
+    names = [str(instrument_id) for instrument_id in plan.instruments]
+    instruments = {str(instrument.id): instrument for instrument in catalog.instruments(names)}
     rows: dict[StreamKind, int] = {}
     first, last = 2**63, 0
     for stream, names in files.items():
