@@ -215,7 +215,7 @@ class Lab:
 
         stamp = START + n * MINUTE
         return TradeTick(
-            self.id, Price(price, 5), Quantity(size, 0), AggressorSide.BUYER, TradeId(f"T{n}"), stamp, stamp
+            self.id, Price(price, 5), Quantity(size, 0), AggressorSide.BUY, TradeId(f"T{n}"), stamp, stamp
         )
 
     def engine(self, *, data=(), strategies=(), actors=(), algorithms=(), venue=None, instruments=None, **config):
