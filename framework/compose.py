@@ -150,7 +150,8 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
     streams = tuple(parts.stream(index, venues) for index in range(len(node.data)))
     strategies = tuple(parts.strategy(index, streams) for index in range(len(node.strategies)))
     rules = tuple(parts.rule(index, strategies, streams) for index in range(len(node.risk)))
-    used = {part.offer for part in (*venues, *strategies, *rules)}
+    parts_used: list[VenuePlan | StrategyPlan | RulePlan] = [*venues, *strategies, *rules]
+    used = {part.offer for part in parts_used}
     return Plan(
         name=node.name or loaded.directory.name or "node",
         mode=parts.mode,

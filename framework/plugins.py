@@ -132,8 +132,8 @@ class Plugins:
         for plugin in broken:
             if plugin.name == name:
                 raise PluginBroken(
-                    f'{kind} "{name}" is installed ({plugin.distribution} {plugin.version}) and does not load: '
-                    f"{plugin.error}",
+                    f'{kind} "{name}" is installed ({plugin.distribution} {plugin.version}) '
+                    f"and does not load: {plugin.error}",
                     where=where,
                     path=path,
                     remedy=f"Run `framework plugins show {name}` for the traceback.",
@@ -236,7 +236,7 @@ def _validate(spec: Any, expected: type, hook: str) -> None:
     if not NAME.fullmatch(name):
         raise PluginBroken(f'"{name}" is no plugin name', remedy="Lower-case words joined by _ or -.")
     config = getattr(spec, "config", None)
-    if config is not None and not (isinstance(config, type) and issubclass(config, PluginConfig)):
+    if config is not None and not _is_class_of(config, PluginConfig):
         raise PluginBroken(f'the config of "{name}" is {config!r}, not a subclass of framework.PluginConfig')
     if isinstance(spec, StrategySpec):
         _validate_strategy(spec)
@@ -246,7 +246,7 @@ def _validate_strategy(spec: StrategySpec) -> None:
     from nautilus_trader.trading import Strategy  # noqa: PLC0415 - the engine loads only when a strategy does
 
     strategy = spec.strategy
-    if not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
+    if not _is_class_of(strategy, Strategy):
         raise PluginBroken(
             f'"{spec.name}" is {strategy!r}, not a subclass of nautilus_trader.trading.Strategy'
         )
@@ -261,6 +261,10 @@ def _validate_strategy(spec: StrategySpec) -> None:
         raise PluginBroken(
             f'the config of "{spec.name}" declares {", ".join(sorted(reserved))}, set by `id:`'
         )
+
+
+def _is_class_of(value: Any, parent: type) -> bool:
+    return isinstance(value, type) and issubclass(value, parent)
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager, module: Any) -> None:

@@ -35,7 +35,7 @@ def build() -> typer.Typer:
     return group
 
 
-def run(  # noqa: PLR0917 - the command line's options
+def run(
     file: Annotated[
         Path | None, typer.Argument(help="The node.yaml to run.", metavar="NODE.yaml", show_default=False)
     ] = None,

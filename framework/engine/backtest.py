@@ -109,10 +109,11 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
     door = Door()
     engine.add_exec_algorithm(RUN, door)
     ids = engine_ids(strategy.id for strategy in plan.strategies)
+    clock: Any = door.clock
     books = Books(
         engine.get_engine_cache(RUN),
         engine.get_engine_portfolio(RUN),
-        door.clock,
+        clock,
         by_instrument(stream.bar_type for stream in plan.streams if stream.bar_type is not None),
         ids,
     )
@@ -244,7 +245,8 @@ def _refuse_strays(node: Node) -> None:
         for client_order_id in cache.client_order_ids(strategy_id=desk.engine_id):
             if client_order_id in desk.approved:
                 continue
-            if cache.order(client_order_id).status != OrderStatus.DENIED:
+            order: Any = cache.order(client_order_id)
+            if order.status != OrderStatus.DENIED:
                 raise RunError(
                     f'strategy "{strategy_id}" sent order {client_order_id} past the gate',
                     remedy="Orders leave through self.submit_order and its sisters only.",

@@ -1,4 +1,4 @@
-"""The desk: between one guarded strategy and the gate, it turns orders into proposals and verdicts into events.
+"""The desk: between a guarded strategy and the gate, it makes proposals of orders and events of verdicts.
 
 A denied order becomes the engine's own `OrderDenied`, a resized one the engine's own `OrderUpdated`. Both
 come from one `ExecutionAlgorithm`, because that is the only door the engine offers for either.
@@ -46,8 +46,7 @@ class Door(ExecutionAlgorithm):
     def on_order(self, order: Any) -> None:
         """Resize and submit a routed order."""
         self._resize(order)
-        # The order handed in does not see its own update; the cache's copy does.
-        self.submit_order(self.cache.order(order.client_order_id))
+        self._send(order)
 
     def on_order_list(self, order_list: Any, orders: Sequence[Any]) -> None:
         """Resize and submit a routed list, parents before children as the list has them."""
@@ -55,7 +54,12 @@ class Door(ExecutionAlgorithm):
         for order in orders:
             self._resize(order)
         for order in orders:
-            self.submit_order(self.cache.order(order.client_order_id))
+            self._send(order)
+
+    def _send(self, order: Any) -> None:
+        """Submit the cache's copy: the order handed in does not see its own update."""
+        cache: Any = self.cache
+        self.submit_order(cache.order(order.client_order_id))
 
     def _resize(self, order: Any) -> None:
         quantity = self.sizes.pop(order.client_order_id, order.quantity)
@@ -93,14 +97,16 @@ class Desk:
         """The order to send in place of this one: itself, a resized one, or None when it was denied."""
         self._refuse_repeats([order])
         if order.exec_algorithm_id is not None:
-            return self._deny([order], f"execution algorithm {order.exec_algorithm_id} is not supported")
+            self._deny([order], f"execution algorithm {order.exec_algorithm_id} is not supported")
+            return None
         if not (self._judged or order.is_reduce_only or self.gate.kill.latches):
             self._approve(order)
             return order
         proposal = self._proposal(order, position_id=position_id)
         verdict = self.gate.judge(proposal)
         if isinstance(verdict, Deny):
-            return self._deny([order], verdict.reason)
+            self._deny([order], verdict.reason)
+            return None
         self._approve(order)
         self._closes(order, proposal, position_id)
         if isinstance(verdict, Approve):
@@ -135,7 +141,8 @@ class Desk:
             )
             verdict = self.gate.judge(proposal)
             if isinstance(verdict, Deny):
-                return self._deny(orders, verdict.reason)
+                self._deny(orders, verdict.reason)
+                return None
             if isinstance(verdict, Resize):
                 sizes[order.client_order_id] = verdict.quantity
                 proposal = replace(proposal, quantity=verdict.quantity)
@@ -229,7 +236,7 @@ class Desk:
         if position_id is not None:
             position = self._books.cache.position(position_id)
             if position is not None:
-                size = position.quantity.as_decimal()
+                size: Decimal = position.quantity.as_decimal()
                 return size if position.is_long else -size
         return self._books.position(self.strategy_id, instrument_id)
 

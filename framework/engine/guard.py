@@ -189,7 +189,7 @@ class Guard(Strategy):
         admitted = self._desk.admit_change(client_order_id, quantity, price, trigger_price)
         if not isinstance(admitted, str):
             return (client_order_id, admitted, price, trigger_price)
-        order = self.cache.order(client_order_id)
+        order: Any = self.cache.order(client_order_id)
         event = OrderModifyRejected(
             order.trader_id,
             order.strategy_id,

@@ -13,12 +13,12 @@ from framework.result import Result
 from framework.values import to_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from nautilus_trader.backtest import BacktestNode, BacktestResult
 
-    from framework.compose import Plan, Stream
+    from framework.compose import Plan, RulePlan, StrategyPlan, Stream, VenuePlan
     from framework.engine.backtest import Node
 
 RUN = "run"
@@ -71,7 +71,12 @@ def resolved(plan: Plan) -> dict[str, Any]:
     node: dict[str, Any] = to_plain(plan.config)
     node["name"] = plan.name
     node["mode"] = plan.mode
-    for section, parts in (("venues", plan.venues), ("strategies", plan.strategies), ("risk", plan.rules)):
+    sections: dict[str, Sequence[VenuePlan | StrategyPlan | RulePlan]] = {
+        "venues": plan.venues,
+        "strategies": plan.strategies,
+        "risk": plan.rules,
+    }
+    for section, parts in sections.items():
         for entry, part in zip(node.get(section) or (), parts, strict=True):
             entry["config"] = to_plain(part.config)
     return node

@@ -26,7 +26,7 @@ class Watch(DataActor):
 
     def __new__(cls, *_: Any) -> Self:
         """The engine's constructor takes its own config and nothing else."""
-        return super().__new__(cls, DataActorConfig(actor_id=ActorId("WATCH-001")))
+        return super().__new__(cls, DataActorConfig(actor_id=ActorId("WATCH-001")))  # type: ignore[call-arg]
 
     def __init__(self, streams: Sequence[Stream], gate: Gate, faults: Faults) -> None:
         self._streams = streams
@@ -67,7 +67,7 @@ class Progress(DataActor):
 
     def __new__(cls, *_: Any) -> Self:
         """The engine's constructor takes its own config and nothing else."""
-        return super().__new__(cls, DataActorConfig(actor_id=ActorId("PROGRESS-001")))
+        return super().__new__(cls, DataActorConfig(actor_id=ActorId("PROGRESS-001")))  # type: ignore[call-arg]
 
     def __init__(self, start: int, end: int, report: Callable[[float], None]) -> None:
         self._start = start

@@ -24,6 +24,7 @@ from framework.risk.rule import APPROVE, Approve, Deny, Flatten, Halt, Resize, R
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from decimal import Decimal
 
     from framework.risk.rule import Mark, Market, Proposal, Reaction, Verdict
 
@@ -166,7 +167,7 @@ class Gate:
             return Deny(f"halted by {latch.rule}: {latch.reason}"), GATE
         if proposal.order.is_reduce_only and not proposal.reduces:
             return Deny(f"reduce-only {proposal.quantity} with a position of {proposal.position}"), GATE
-        sized, sizer = proposal, ""
+        sized, sizer, sizing = proposal, "", ""
         if proposal.action == "submit" and not proposal.reduces and self._sizers[proposal.strategy_id]:
             verdict, sizer = self._smallest(self._sizers[proposal.strategy_id], proposal, may_grow=True)
             if isinstance(verdict, Deny):
@@ -201,13 +202,13 @@ class Gate:
             if isinstance(verdict, Resize):
                 if verdict.quantity.as_decimal() <= 0:
                     return Deny(f"{verdict.reason}: nothing is left of it"), bound.id
-                if smallest is None or verdict.quantity < smallest.quantity:
+                if smallest is None or _size(verdict) < _size(smallest):
                     smallest, author = verdict, bound.id
         return smallest or APPROVE, author
 
     @staticmethod
     def _refuse_growth(bound: BoundRule, verdict: Resize, proposal: Proposal, *, may_grow: bool) -> None:
-        if not may_grow and verdict.quantity > proposal.quantity:
+        if not may_grow and _size(verdict) > proposal.quantity.as_decimal():
             raise PluginError(
                 f'rule "{bound.id}" resized {proposal.quantity} up to {verdict.quantity}',
                 remedy="Only a rule with `sizes = True` may enlarge an order.",
@@ -250,3 +251,7 @@ class Gate:
     def _note(self, verdict: Any, bound: BoundRule, reason: str, now: int) -> None:
         scope = ", ".join(bound.strategies)
         self.decisions.append(Decision(ts=now, verdict=verdict, rule=bound.id, reason=reason, scope=scope))
+
+
+def _size(verdict: Resize) -> Decimal:
+    return verdict.quantity.as_decimal()

@@ -132,7 +132,8 @@ class Proposal:
     @property
     def instrument_id(self) -> InstrumentId:
         """The instrument's identifier."""
-        return self.instrument.id
+        identifier: InstrumentId = self.instrument.id
+        return identifier
 
 
 class Market(Protocol):
