@@ -135,6 +135,14 @@ def records(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]
             yield reader.line_num, row
 
 
+def count_lines(path: Path) -> int | None:
+    """How many lines a text source has, for a progress bar; `None` when it is not text."""
+    if path.suffix.lower() not in {".csv", ".txt", ".gz", ".zip"}:
+        return None
+    with open_bytes(path) as (stream, _):
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+
+
 def guard(stream: IO[bytes], path: Path, compressed: int) -> IO[bytes]:
     """The stream with its decompressed size limited."""
     return io.BufferedReader(GuardedReader(stream, compressed, str(path)), buffer_size=1 << 16)
