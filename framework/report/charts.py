@@ -86,7 +86,7 @@ def strategies(result: Result) -> Chart | None:
         alt = (
             f"Realised profit over time of {words.count(len(names), 'strategy', 'strategies')} in {currency}."
         )
-        layout = look.layout(hovermode="x unified", yaxis=look.axis(side="right", tickformat=",.4~r"))
+        layout = look.layout(hovermode="x unified", yaxis=look.axis(side="right", tickformat=",.8~f"))
         variants.append(Variant(label=currency, alt=alt, data=traces, layout=layout))
     return Chart(name="strategies", choice="Currency", height=300, variants=variants) if variants else None
 
@@ -113,21 +113,23 @@ def _equity(result: Result, currency: str) -> Variant:
             "type": "scatter",
             "mode": "lines",
             "name": "Equity",
+            "showlegend": False,
             "x": x,
             "y": [round(float(value), digits) for value in shown],
-            "line": {"color": "--accent", "width": 1.8, "shape": "hv"},
+            "line": {"color": "--accent", "width": 1.6},
             "hovertemplate": f"%{{y:,.{digits}f}} {html.escape(currency)}<extra>Equity</extra>",
         },
         {
             "type": "scatter",
             "mode": "lines",
             "name": "Drawdown",
+            "showlegend": False,
             "x": x,
             "y": [None if value != value else round(float(value), 6) for value in fallen],  # noqa: PLR0124
             "yaxis": "y2",
             "fill": "tozeroy",
             "fillcolor": "--down-soft",
-            "line": {"color": "--down", "width": 1.2, "shape": "hv"},
+            "line": {"color": "--down", "width": 1.2},
             "hovertemplate": "%{y:.2%}<extra>Drawdown</extra>",
         },
     ]
@@ -138,9 +140,14 @@ def _equity(result: Result, currency: str) -> Variant:
     layout = look.layout(
         hovermode="x unified",
         showlegend=bool(stops),
+        legend={"orientation": "h", "x": 0, "y": -0.08, "xanchor": "left", "yanchor": "top"},
         xaxis=look.axis(anchor="y2", type="date"),
-        yaxis=look.axis(side="right", domain=[0.36, 1], title={"text": currency}, tickformat=",.6~r"),
-        yaxis2=look.axis(side="right", domain=[0, 0.27], tickformat=".1~%", nticks=4, rangemode="tozero"),
+        yaxis=look.axis(side="right", domain=[0.36, 1], tickformat=",.8~f", **_room(full)),
+        yaxis2=look.axis(side="right", domain=[0, 0.27], tickformat=".2~%", nticks=4, **_room(falls, 0)),
+        annotations=[
+            look.label(f"Equity, {html.escape(currency)}", y=1),
+            look.label("Drawdown from the highest equity so far", y=0.29),
+        ],
         shapes=[
             *shapes,
             look.line(
@@ -156,6 +163,15 @@ def _equity(result: Result, currency: str) -> Variant:
         layout=layout,
         note=thinned if len(rows) < len(full) else "",
     )
+
+
+def _room(series: pd.Series[float], above: float = 0.01) -> dict[str, Any]:
+    """A range for an axis whose curve never moves, which would otherwise be blown up to nothing."""
+    if not measures.is_flat(series):
+        return {}
+    level = float(series.iloc[0])
+    room = abs(level) or 1.0
+    return {"range": [level - room * 0.01, level + room * above]}
 
 
 def _stops(result: Result, full: pd.Series[float]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

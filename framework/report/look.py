@@ -23,7 +23,7 @@ def layout(**parts: Any) -> dict[str, Any]:
     return {
         "paper_bgcolor": clear,
         "plot_bgcolor": clear,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
         "font": {"family": _FONT, "size": 12, "color": "--muted"},
         "hoverlabel": {
             "bgcolor": "--panel",
@@ -33,6 +33,7 @@ def layout(**parts: Any) -> dict[str, Any]:
         },
         "legend": {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"},
         "dragmode": "zoom",
+        "modebar": {"bgcolor": clear, "color": "--muted", "activecolor": "--accent"},
         "xaxis": axis(type="date"),
     } | parts
 
@@ -54,3 +55,18 @@ def axis(**parts: Any) -> dict[str, Any]:
 def line(*, color: str, **ends: Any) -> dict[str, Any]:
     """A thin dotted line across a chart, behind its curves."""
     return {"type": "line", "layer": "below", "line": {"color": color, "width": 1, "dash": "dot"}} | ends
+
+
+def label(text: str, *, y: float) -> dict[str, Any]:
+    """A panel's title at the left edge of a chart; `y` is where its foot stands, as a share of the height."""
+    return {
+        "text": text,
+        "showarrow": False,
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": y,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "font": {"size": 12, "color": "--muted"},
+    }

@@ -176,6 +176,18 @@ def attribution(result: Result) -> dict[str, Share]:
     return dict(sorted(shares.items()))
 
 
+def commissions(result: Result) -> dict[str, Decimal]:
+    """What the fills cost, by currency, the largest number of charges first."""
+    if result.fills.empty or "commission" not in result.fills:
+        return {}
+    sums: dict[str, Decimal] = {}
+    charged = [charge for charge in map(amount, result.fills["commission"]) if charge is not None]
+    counts = Counter(currency for _, currency in charged)
+    for value, currency in charged:
+        sums[currency] = sums.get(currency, Decimal(0)) + value
+    return dict(sorted(sums.items(), key=lambda item: (-counts[item[0]], item[0])))
+
+
 def reason_groups(decisions: Iterable[Decision]) -> list[ReasonGroup]:
     """Decisions grouped by rule, verdict and reason, numbers aside, the most frequent first."""
     counts: Counter[tuple[str, str, str]] = Counter()

@@ -64,10 +64,8 @@ def _money(result: Result) -> list[str]:
     for currency in measures.currencies(result):
         if (measures.curve(result, currency) <= 0).any():
             said.append(f"The equity in {currency} fell to zero or below.")  # noqa: PERF401
-    if not result.fills.empty and "commission" in result.fills:
-        paid = [measures.amount(text) for text in result.fills["commission"]]
-        if not any(charge and charge[0] for charge in paid):
-            said.append("No commission was charged on any fill: check the venue's fee model.")
+    if len(result.fills) and not any(measures.commissions(result).values()):
+        said.append("No commission was charged on any fill: check the venue's fee model.")
     return said
 
 

@@ -47,7 +47,7 @@ def header(result: Result) -> Markup:
     data = ", ".join(words.count(many, noun) for many, noun in counts if many) or "none"
     until = words.moment(result.end, zone=True)
     facts: list[tuple[str, Node]] = [
-        ("Period", f"{words.moment(result.start)} to {until}"),
+        ("Period", [_unbroken(words.moment(result.start)), " to ", _unbroken(until)]),
         ("Instruments", instruments),
         ("Data", data),
         ("Result hash", tag("code", result.result_hash[:16], title=result.result_hash)),
@@ -59,6 +59,10 @@ def header(result: Result) -> Markup:
         tag("h1", result.name),
         tag("dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts], class_="facts"),
     )
+
+
+def _unbroken(text: str) -> Markup:
+    return tag("span", text, class_="unbroken")
 
 
 def notice_list(said: list[str]) -> Markup | None:
@@ -113,6 +117,7 @@ def key_figures(result: Result) -> list[KeyFigure]:
         _analyzed(returns, "Profit Factor", "Profit factor"),
         _win_rate(result),
         KeyFigure(name="Positions closed", value=f"{closed:,}", detail=f"{len(result.fills):,} fills{held}"),
+        _commissions(result),
         KeyFigure(name="Orders", value=f"{len(result.orders):,}", detail=cancelled),
         KeyFigure(name="Orders denied", value=f"{len(result.denials):,}", detail=f"{resized:,} resized"),
     ]
@@ -160,6 +165,15 @@ def _analyzed(figures: Mapping[str, float | None], start: str, name: str) -> Key
     return KeyFigure(
         name=name, value=words.number(found[1]), detail=found[0].removeprefix(start).strip(" ()")
     )
+
+
+def _commissions(result: Result) -> KeyFigure:
+    charged = measures.commissions(result)
+    if not charged:
+        return KeyFigure(name="Commissions", value=words.NOTHING)
+    (first, paid), *others = charged.items()
+    detail = ", ".join(words.money(amount, currency) for currency, amount in others)
+    return KeyFigure(name="Commissions", value=words.money(paid, first), detail=detail)
 
 
 def _win_rate(result: Result) -> KeyFigure:

@@ -73,9 +73,8 @@ def _sections(result: Result, drawn: Mapping[str, Chart]) -> Iterable[Node]:
     yield _section(
         "Monthly returns", tables.monthly(result), "Change of the marked-to-market equity within each month."
     )
-    yield _section(
-        "Trades on price", _chart(drawn.get("prices")), "Each position from its entry to its exit."
-    )
+    lead = "No position was opened." if result.positions.empty else "Each position from entry to exit."
+    yield _section("Trades on price", _chart(drawn.get("prices")), lead)
     yield _section(
         "Statistics", tables.statistics(result), "As the engine's portfolio analyzer reports them."
     )

@@ -33,7 +33,11 @@ def write(path: Path, frame: pd.DataFrame, *, key: str, without: tuple[str, ...]
     from pyarrow import parquet  # noqa: PLC0415
 
     numbered = frame.index.name is None and (frame.empty or frame.index.dtype == "int64")
-    table = frame if numbered else frame.rename_axis(str(frame.index.name or key)).reset_index()
+    table = (
+        frame
+        if numbered
+        else frame.rename_axis(key if frame.index.name is None else str(frame.index.name)).reset_index()
+    )
     columns = {str(name): _column(table[name]) for name in table.columns if name not in without}
     if not columns:
         columns = {key: pa.array([], pa.string())}

@@ -19,32 +19,22 @@ INSTRUMENTS = 4
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """The run as plain values that strict JSON can hold: no NaN, times in ISO 8601, amounts as text."""
-    still_open, closed = measures.open_and_closed(result)
+    """`result.json`: the run's summary, and what a reader needs to see it again without the tables.
+
+    Plain values that strict JSON can hold: no NaN, times in ISO 8601, amounts as text.
+    """
+    still_open, _ = measures.open_and_closed(result)
     return {
-        "name": result.name,
-        "mode": result.mode,
-        "instruments": list(result.instruments),
-        "start": words.iso(result.start),
-        "end": words.iso(result.end),
-        "bars": result.bars,
-        "quotes": result.quotes,
-        "trades": result.trades,
-        "orders": len(result.orders),
-        "fills": len(result.fills),
-        "positions": {"closed": closed, "open": still_open},
-        "denials": len(result.denials),
+        **result.summary(),
+        "statistics": defined(result.statistics),
+        "open_positions": still_open,
         "decisions": [
             {"rule": group.rule, "verdict": group.verdict, "reason": group.reason, "count": group.count}
             for group in measures.reason_groups(result.decisions)
         ],
-        "statistics": defined(result.statistics),
         "equity": {currency: _equity(result, currency) for currency in measures.currencies(result)},
         "notices": notices(result),
         "versions": dict(result.versions),
-        "report": None if result.report is None else str(result.report),
-        "result_hash": result.result_hash,
-        "elapsed": result.elapsed,
     }
 
 
@@ -109,7 +99,7 @@ def _lines(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "Sharpe", words.number(sharpe[1]) if sharpe else words.NOTHING, ""
     rates = [figures.get("Win Rate") for figures in (statistics.get("pnl") or {}).values()]
     rate = next((rate for rate in rates if rate is not None), None)
-    closed = words.count(record["positions"]["closed"], "closed position")
+    closed = words.count(record["positions"] - record["open_positions"], "closed position")
     yield "Win rate", f"{words.percent(rate, 1)} of {closed}", ""
     yield "Result hash", record["result_hash"][:16], ""
     if record["report"]:

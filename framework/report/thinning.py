@@ -18,7 +18,7 @@ def thin(*curves: pd.Series[float], points: int) -> list[int]:
     rows = len(curves[0])
     if rows <= points:
         return list(range(rows))
-    stretches = max(1, points // (2 * len(curves)))
+    stretches = max(1, points // (1 + len(curves)))
     kept = {0, rows - 1}
     values = [curve.to_numpy() for curve in curves]
     for stretch in range(stretches):

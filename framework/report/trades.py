@@ -18,10 +18,13 @@ CANDLES = 300
 """Up to so many bars are drawn as candles."""
 
 PRICE_POINTS = 1500
-"""About how many points of a price line are drawn."""
+"""About how many points of a price line are drawn; fewer each when there are many instruments."""
+
+ALL_POINTS = 40_000
+"""About how many points all price lines may have together, which keeps the page small."""
 
 POSITIONS = 500
-"""How many positions an instrument's chart marks; beyond that an even choice."""
+"""How many positions one instrument's chart marks; beyond that an even choice."""
 
 
 def prices(result: Result) -> charts.Chart | None:
@@ -29,13 +32,14 @@ def prices(result: Result) -> charts.Chart | None:
     traded = set() if result.positions.empty else set(result.positions["instrument_id"])
     names = [name for name, frame in result.prices.items() if not frame.empty]
     names.sort(key=lambda name: (name not in traded, name))
-    variants = [_variant(result, name) for name in names]
+    points = max(200, min(PRICE_POINTS, ALL_POINTS // max(1, len(names))))
+    variants = [_variant(result, name, points) for name in names]
     if not variants:
         return None
     return charts.Chart(name="prices", choice="Instrument", height=460, variants=variants)
 
 
-def _variant(result: Result, name: str) -> charts.Variant:
+def _variant(result: Result, name: str, points: int) -> charts.Variant:
     frame = result.prices[name]
     table = result.positions
     ours = table.iloc[0:0] if table.empty else table[table["instrument_id"] == name]
@@ -47,7 +51,7 @@ def _variant(result: Result, name: str) -> charts.Variant:
     if len(frame) <= CANDLES:
         traces = [_candles(frame)]
     else:
-        rows = thin(frame["close"], points=PRICE_POINTS)
+        rows = thin(frame["close"], points=points)
         traces = [_line(frame.iloc[rows])]
         if len(rows) < len(frame):
             notes.append(f"The line is the close, {len(rows):,} of {len(frame):,} points drawn.")
@@ -56,7 +60,7 @@ def _variant(result: Result, name: str) -> charts.Variant:
         hovermode="closest",
         showlegend=bool(marks),
         xaxis=look.axis(type="date", rangeslider={"visible": False}, rangebreaks=_weekends(frame)),
-        yaxis=look.axis(side="right", tickformat=",.7~r"),
+        yaxis=look.axis(side="right", tickformat=",.8~f"),
     )
     alt = f"Price of {name} with {words.count(len(ours), 'position')} marked from entry to exit."
     return charts.Variant(label=name, alt=alt, data=traces + marks, layout=layout, note=" ".join(notes))
@@ -65,7 +69,7 @@ def _variant(result: Result, name: str) -> charts.Variant:
 def _weekends(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Weekends are cut out of candles that never have one; in a line the cut costs more than it shows."""
     stamps: Any = frame.index
-    weekdays_only = len(frame) <= CANDLES and bool((stamps.dayofweek < 5).all())  # noqa: PLR2004 - Saturday
+    weekdays_only = len(frame) <= CANDLES and bool((stamps.day_of_week < 5).all())  # noqa: PLR2004 - Saturday
     return [{"bounds": ["sat", "mon"]}] if weekdays_only else []
 
 

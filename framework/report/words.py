@@ -64,13 +64,6 @@ def moment(nanoseconds: int, *, zone: bool = False) -> str:
     return f"{text} UTC" if zone else text
 
 
-def iso(nanoseconds: int) -> str:
-    """A time in UTC as ISO 8601, to the nanosecond when there is a fraction."""
-    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
-    text = dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{fraction:09d}Z" if fraction else f"{text}Z"
-
-
 def duration(nanoseconds: int) -> str:
     """A length of time in its two largest units."""
     seconds = nanoseconds // 1_000_000_000

@@ -60,13 +60,15 @@ def write(result: Result, directory: Path, extra: Callable[[Path], None] | None 
 
 
 def resolve(folder: Path) -> Path:
-    """The run folder a path leads to: itself, or what `latest` names where links are text files.
+    """The run folder a path leads to: itself, or what `latest` names, be that a link or a text file.
 
     Raises:
         RunError: There is no report.
     """
     found = folder
-    if folder.is_file():
+    if folder.is_symlink():
+        found = folder.parent / folder.readlink()
+    elif folder.is_file():
         found = folder.parent / folder.read_text(encoding="utf-8").strip()
     if not (found / "result.json").is_file():
         raise RunError(

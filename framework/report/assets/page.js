@@ -34,7 +34,11 @@
       responsive: true,
       displaylogo: false,
       displayModeBar: narrow.matches ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      // Named one by one, because the library's own choice includes a button that uploads the chart.
+      modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+      plotlyServerURL: "",
+      showSendToCloud: false,
+      typesetMath: false,
       showTips: false,
     });
   };
@@ -78,7 +82,8 @@
       draw(select.dataset.for);
     });
   }
-  dark.addEventListener("change", drawAll);
-  narrow.addEventListener("change", drawAll);
+  for (const condition of [dark, narrow, window.matchMedia("print")]) {
+    condition.addEventListener("change", drawAll);
+  }
   drawAll().then(() => page.setAttribute("data-drawn", "true"));
 })();
