@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import msgspec
 import typer
 
-from framework.errors import CheckFailed, ConfigError, DataError
+from framework.errors import CheckFailed, ConfigError, DataError, PluginNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,14 +23,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 CATALOG = Path("catalog")
 
 
-def build(importers: Callable[[], Mapping[str, ImporterSpec]]) -> typer.Typer:
+def build(importers: Callable[[], Mapping[str, ImporterSpec]] | None = None) -> typer.Typer:
     """The command group.
 
     Args:
-        importers: Gives the sources by name; called only when an import runs.
+        importers: Gives the sources by name, called only when an import runs; those of the installed
+            plugins when left out.
     """
     app = typer.Typer(no_args_is_help=True, help="Fill the data catalog, see what it holds, and check it.")
-    _add_import(app, importers)
+    _add_import(app, importers or _installed)
     app.command("list")(list_command)
     app.command("verify")(verify_command)
     app.command("adopt")(adopt_command)
@@ -233,12 +234,18 @@ def _run(
         )
 
 
+def _installed() -> Mapping[str, ImporterSpec]:
+    from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
+
+    return {offer.spec.name: cast("ImporterSpec", offer.spec) for offer in installed().offers("importer")}
+
+
 def _spec(name: str, importers: Mapping[str, ImporterSpec]) -> ImporterSpec:
     if name in importers:
         return importers[name]
     close = difflib.get_close_matches(name, importers, n=1)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
-    raise DataError(f'no importer "{name}"', remedy=f"{hint}Installed: {', '.join(sorted(importers))}.")
+    raise PluginNotFound(f'no importer "{name}"', remedy=f"{hint}Installed: {', '.join(sorted(importers))}.")
 
 
 def _kind(spec: ImporterSpec, *, bars: str | None, quotes: bool, trades: bool) -> DataKind:
