@@ -195,7 +195,7 @@ def create(base: str) -> None:
                 f"{base} can make no environment: it has neither ensurepip nor pip\n{words}\n"
                 f"  Install one of them; on Debian and Ubuntu: apt install python{named_version()}-venv"
             )
-    pip_install(pip, ["pip", "hatchling"])
+    pip_install(pip, ["pip", "editables", "hatchling"])
 
 
 def clear() -> None:
@@ -217,7 +217,7 @@ def install(projects: dict[str, str], *, dev: bool, gone: set[str]) -> None:
     tools = " and the development tools" if dev else ""
     say(f"installing the framework, {len(projects)} plugins{tools}; the first time takes minutes")
     editable = [part for folder in [".", *projects] for part in ("--editable", folder)]
-    # hatchling is in the environment already, so no project needs a build environment of its own.
+    # The build tools are in the environment already, so no project needs a build environment of its own.
     pip_install(pip, ["--no-build-isolation", *(["--group", "dev"] if dev else []), *editable])
 
 
@@ -267,7 +267,8 @@ def find_python(version: str) -> str:
     running = ".".join(str(part) for part in sys.version_info[:2])
     raise NoEnvironmentError(
         f"no Python {version} found; this one is {running}\n"
-        f"  Install it, with `uv python install {version}`, `pyenv install {version}`, the system's packages\n"
+        f"  Install it with `uv python install {version}`, `pyenv install {version}`, your system's packages
+"
         f"  or the installer from python.org, {AGAIN}."
     )
 
