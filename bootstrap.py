@@ -267,9 +267,8 @@ def find_python(version: str) -> str:
     running = ".".join(str(part) for part in sys.version_info[:2])
     raise NoEnvironmentError(
         f"no Python {version} found; this one is {running}\n"
-        f"  Install it with `uv python install {version}`, `pyenv install {version}`, your system's packages
-"
-        f"  or the installer from python.org, {AGAIN}."
+        f"  Install it, with `uv python install {version}`, `pyenv install {version}` or otherwise,\n"
+        f"  {AGAIN}."
     )
 
 
