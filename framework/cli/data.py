@@ -112,15 +112,14 @@ def list_command(catalog: Catalog = CATALOG, json: Json = False) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=str(catalog), title_justify="left")
-    for title in ("series", "first", "last", "rows", "files", "stamp"):
-        table.add_column(title, justify="right" if title in {"rows", "files"} else "left")
+    for title in ("series", "first (UTC)", "last (UTC)", "rows", "stamp"):
+        table.add_column(title, justify="right" if title == "rows" else "left", overflow="fold")
     for stream in streams:
         table.add_row(
             stream.bar_type or f"{stream.instrument} {stream.kind}",
-            stream.first,
-            stream.last,
+            stream.first[:16].replace("T", " "),
+            stream.last[:16].replace("T", " "),
             f"{stream.rows:,}",
-            str(len(stream.files)),
             stream.stamp or ("unknown" if stream.kind == "bars" else ""),
         )
     Console().print(table)
