@@ -15,6 +15,7 @@ from nautilus_trader.model import (
     OrderDenied,
     OrderExpired,
     OrderRejected,
+    OrderType,
     PositionSide,
 )
 
@@ -85,7 +86,7 @@ class Holding:
             self._set(position.id, position.side, position.quantity.as_decimal())
         for order in orders:
             self._working.add(order.client_order_id)
-            if order.is_reduce_only and order.has_trigger_price:
+            if order.is_reduce_only and order.order_type == OrderType.STOP_MARKET:
                 self._stop = order.client_order_id
 
     def send_entry(

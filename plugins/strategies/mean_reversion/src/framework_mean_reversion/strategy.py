@@ -128,7 +128,7 @@ class MeanReversion(Strategy):
             line.holding.send_entry(entry.client_order_id, None, ())
             self.submit_order(entry)
         else:
-            away = Decimal(repr(settings.stop_atr * line.atr.value)) * -side
+            away = -side * settings.stop_atr * line.atr.value
             trigger = _outward(bar.close.as_decimal(), away, line.instrument)
             orders = self._entry_with_stop(line, order_side, trigger)
             line.holding.send_entry(orders[0].client_order_id, orders[1].client_order_id, ())
@@ -196,11 +196,13 @@ class MeanReversion(Strategy):
             self.cancel_order(order_id)
 
 
-def _outward(start: Decimal, distance: Decimal, instrument: Any) -> Price:
+def _outward(start: Decimal, distance: float, instrument: Any) -> Price:
     """The first tick at least `distance` from `start`: never on its other side, never on it."""
+    # Twelve digits keep every price there is and drop the binary dust that would cost a whole tick.
+    exact = start + Decimal(f"{distance:.12g}")
     tick = instrument.price_increment.as_decimal()
     rounding = ROUND_CEILING if distance > 0 else ROUND_FLOOR
-    ticks = ((start + distance) / tick).to_integral_value(rounding)
+    ticks = (exact / tick).to_integral_value(rounding)
     return Price.from_decimal_dp(ticks * tick, instrument.price_precision)
 
 

@@ -158,8 +158,8 @@ class Vwap(Strategy):
         if direction not in self._allowed or not self.signal_filter.accepts(_signal(line, bar, direction)):
             return
         close, atr = bar.close.as_decimal(), line.atr.value
-        away = Decimal(repr(self._settings.stop_atr * atr)) * -direction
-        toward = Decimal(repr(self._settings.target_atr * atr)) * direction
+        away = -direction * self._settings.stop_atr * atr
+        toward = direction * self._settings.target_atr * atr
         entry, stop, target = self.order_factory.bracket(
             line.instrument.id,
             OrderSide.BUY if direction > 0 else OrderSide.SELL,
@@ -228,11 +228,13 @@ def _signal(line: Line, bar: Bar, direction: int) -> Signal:
     )
 
 
-def _outward(start: Decimal, distance: Decimal, instrument: Any) -> Price:
+def _outward(start: Decimal, distance: float, instrument: Any) -> Price:
     """The first tick at least `distance` from `start`: never on its other side, never on it."""
+    # Twelve digits keep every price there is and drop the binary dust that would cost a whole tick.
+    exact = start + Decimal(f"{distance:.12g}")
     tick = instrument.price_increment.as_decimal()
     rounding = ROUND_CEILING if distance > 0 else ROUND_FLOOR
-    ticks = ((start + distance) / tick).to_integral_value(rounding)
+    ticks = (exact / tick).to_integral_value(rounding)
     return Price.from_decimal_dp(ticks * tick, instrument.price_precision)
 
 
