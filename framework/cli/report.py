@@ -40,9 +40,21 @@ def build() -> typer.Typer:
 
             Console().print(render(record))
         if open_page:
-            typer.launch(str(folder / "report.html"))
+            typer.launch(str(_page(folder)))
 
     return app
+
+
+def _page(folder: Path) -> Path:
+    from framework.errors import RunError  # noqa: PLC0415
+    from framework.report.write import PAGE  # noqa: PLC0415
+
+    page = folder / PAGE
+    if not page.is_file():
+        raise RunError(
+            "this run has no page", where=str(folder), remedy="set `html: true` under `report:` and run again"
+        )
+    return page
 
 
 def _read(folder: Path) -> dict[str, object]:

@@ -69,7 +69,8 @@ def render(result: Result) -> str:
 def _sections(result: Result, drawn: Mapping[str, Chart]) -> Iterable[Node]:
     yield overview.notice_list(notices(result))
     yield tag("section", tag("h2", "Key figures", class_="hidden"), overview.cards(result))
-    yield _section("Equity and drawdown", _chart(drawn.get("equity")), "Marked to market, by currency.")
+    lead = f"Marked to market at {words.count(len(result.equity), 'point')} in time."
+    yield _section("Equity and drawdown", _chart(drawn.get("equity")), lead)
     yield _section(
         "Monthly returns", tables.monthly(result), "Change of the marked-to-market equity within each month."
     )

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 LATEST = "latest"
 """The name, beside the run folders, that leads to the newest."""
 
+PAGE = "report.html"
+"""The page in a run's folder."""
 
-def write(result: Result, directory: Path, extra: Callable[[Path], None] | None = None) -> Path:
+
+def write(
+    result: Result, directory: Path, extra: Callable[[Path], None] | None = None, *, html: bool = True
+) -> Path:
     """Write a run's report and return its new folder, `directory/<UTC time>-<first 8 of the result hash>`.
 
     The folder is prepared under a hidden name and renamed when complete, so that an interrupt or a full disk
@@ -33,6 +38,7 @@ def write(result: Result, directory: Path, extra: Callable[[Path], None] | None 
         result: The finished run.
         directory: Where run folders are kept; made when missing.
         extra: Called with the folder before it is renamed, to add files of its own.
+        html: Whether to write the page; the tables and the record are always written.
 
     Raises:
         RunError: The report cannot be written there.
@@ -42,7 +48,10 @@ def write(result: Result, directory: Path, extra: Callable[[Path], None] | None 
         draft = directory / f".draft-{uuid.uuid4().hex}"
         draft.mkdir()
         try:
-            _fill(result, draft)
+            if html:
+                text = page.render(result)
+                (draft / PAGE).write_text(text, encoding="utf-8", newline="\n")
+            _tables(result, draft)
             if extra is not None:
                 extra(draft)
             folder = _publish(result, draft, directory)
@@ -79,8 +88,7 @@ def resolve(folder: Path) -> Path:
     return found
 
 
-def _fill(result: Result, folder: Path) -> None:
-    (folder / "report.html").write_text(page.render(result), encoding="utf-8", newline="\n")
+def _tables(result: Result, folder: Path) -> None:
     parquet.write(folder / "orders.parquet", result.orders, key="client_order_id")
     parquet.write(folder / "fills.parquet", result.fills, key="client_order_id")
     parquet.write(folder / "positions.parquet", result.positions, key="position_id", without=("events",))

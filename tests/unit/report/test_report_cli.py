@@ -48,6 +48,12 @@ def test_open_opens_the_page(a_run, tmp_path, monkeypatch):
     assert opened == [str(folder / "report.html")]
 
 
+def test_open_without_a_page_says_how_to_get_one(a_run, tmp_path, capsys):
+    folder = write(a_run(), tmp_path, html=False)
+    assert run("show", folder, "--open") == 6
+    assert "html: true" in capsys.readouterr().err
+
+
 def test_no_report_is_exit_code_6_with_a_remedy(tmp_path, capsys):
     assert run("show", tmp_path) == 6
     said = capsys.readouterr().err

@@ -112,6 +112,11 @@ def test_extra_files_are_part_of_the_folder(a_run, tmp_path):
     assert (folder / "node.yaml").read_text() == "mode: backtest\n"
 
 
+def test_the_page_can_be_left_out_and_nothing_else_is(a_run, tmp_path):
+    folder = write(a_run(), tmp_path, html=False)
+    assert {path.name for path in folder.iterdir()} == FILES - {"report.html"}
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupt_leaves_nothing_behind(a_run, tmp_path, stop):
     def interrupted(draft):
