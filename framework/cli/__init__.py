@@ -51,21 +51,23 @@ class Groups(TyperGroup):
         return [*BUILTIN, *(name for name in _plugin_groups() if name not in BUILTIN)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Build one group; listing them for help builds only names."""
-        if ctx.resilient_parsing or cmd_name not in BUILTIN:
-            return self._plugin_group(cmd_name)
-        return _grouped(cmd_name, BUILTIN[cmd_name], _builtin(cmd_name))
+        """The group's name and summary, which is all that help needs; nothing is built for it."""
+        del ctx
+        if cmd_name in BUILTIN:
+            return TyperGroup(name=cmd_name, help=BUILTIN[cmd_name])
+        offer = _plugin_groups().get(cmd_name)
+        return None if offer is None else TyperGroup(name=cmd_name, help=offer.spec.summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The group named by the first argument."""
-        return super().resolve_command(ctx, args)
-
-    @staticmethod
-    def _plugin_group(name: str) -> Any:
-        if name in BUILTIN:
-            return _grouped(name, BUILTIN[name], _builtin(name))
-        offer = _plugin_groups().get(name)
-        return None if offer is None else _grouped(name, offer.spec.summary, offer.spec.app)
+        """The group named by the first argument, built because it is about to be used."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is None:
+            return name, command, rest
+        build = _builtin(name) if name in BUILTIN else _plugin_groups()[name].spec.app
+        built = typer.main.get_command(build())
+        built.name = name
+        built.help = command.help
+        return name, built, rest
 
 
 app = typer.Typer(
@@ -98,13 +100,6 @@ def _builtin(name: str) -> Callable[[], typer.Typer]:
         return built
 
     return build
-
-
-def _grouped(name: str, summary: str, build: Callable[[], typer.Typer]) -> Any:
-    group = typer.main.get_command(build())
-    group.name = name
-    group.help = summary or group.help
-    return group
 
 
 def _plugin_groups() -> dict[str, Any]:
