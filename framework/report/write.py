@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-import os
 import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -58,13 +57,13 @@ def write(
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-        _point(directory / LATEST, folder.name)
     except OSError as error:
         raise RunError(
             f"the report could not be written: {error.strerror or error}",
             where=str(directory),
             remedy="name a folder that can be written to under `report:`, with some megabytes free",
         ) from error
+    _point(directory / LATEST, folder)
     return folder
 
 
@@ -114,18 +113,22 @@ def _publish(result: Result, draft: Path, directory: Path) -> Path:
             return folder
 
 
-def _point(latest: Path, name: str) -> None:
+def _point(latest: Path, folder: Path) -> None:
     """Lead `latest` to the run: a relative link, or a text file where the system allows no links."""
     fresh = latest.with_name(f".{LATEST}-{uuid.uuid4().hex}")
     try:
-        fresh.symlink_to(name, target_is_directory=True)
-    except OSError:
-        fresh.write_text(f"{name}\n", encoding="utf-8")
-    try:
-        os.replace(fresh, latest)  # noqa: PTH105 - Path.replace is the same call, and this one reads as atomic
-    except OSError:
-        fresh.unlink()
-        raise
+        try:
+            fresh.symlink_to(folder.name, target_is_directory=True)
+        except OSError:
+            fresh.write_text(f"{folder.name}\n", encoding="utf-8")
+        fresh.replace(latest)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise RunError(
+            f"the report is complete in {folder}, and `latest` cannot lead to it: {error.strerror or error}",
+            where=str(latest),
+            remedy="move away what has that name; only reports belong in this folder",
+        ) from error
 
 
 def _json(record: dict[str, Any]) -> str:

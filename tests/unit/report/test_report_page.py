@@ -267,6 +267,40 @@ def test_one_strategy_needs_no_attribution(a_run):
     assert set(charts(read)) == {"equity", "prices"}
 
 
+def test_many_instruments_are_counted_and_folded_away(a_run):
+    text = Page(page.render(a_run(instruments=tuple(f"S{number}.SIM" for number in range(9))))).text
+    assert "S0.SIM, S1.SIM, S2.SIM, S3.SIM, S4.SIM, S5.SIM\nand 3 more\nS6.SIM, S7.SIM, S8.SIM" in text
+
+
+def test_only_currencies_with_a_profit_have_a_card_and_the_one_that_moved_comes_first(a_run):
+    run = a_run()
+    pnl = {
+        "BTC": {"PnL (total)": 0.0, "PnL% (total)": 0.0},
+        "EUR": {"PnL (total)": -3.0, "PnL% (total)": None},
+        **run.statistics["pnl"],
+    }
+    text = Page(page.render(a_run(statistics={**run.statistics, "pnl": pnl}))).text
+    assert text.count("Net profit\n") == 2
+    assert text.index("+6.50 USD") < text.index("\N{MINUS SIGN}3.00 EUR")
+
+
+def test_an_account_that_starts_in_debt_has_no_drawdown_in_percent(a_run):
+    read = Page(page.render(a_run(equity=a_run().equity - 1_000.0)))
+    assert "Deepest drawdown" not in read.text
+    assert "Final equity\n\N{MINUS SIGN}893.50 USD" in read.text
+
+
+def test_a_changed_order_and_a_resized_one_read_as_such(a_run, a_decision):
+    decisions = (
+        a_decision(verdict="resize", resized_to="20"),
+        a_decision(action="modify"),
+        a_decision(verdict="flatten", instrument_id=""),
+    )
+    text = Page(page.render(a_run(decisions=decisions))).text
+    assert "BUY 50 \N{RIGHTWARDS ARROW} 20 AAA.SIM" in text
+    assert "change to BUY 50 AAA.SIM" in text
+
+
 def test_undefined_points_are_left_out_of_the_equity(a_run):
     run = a_run()
     with_gap = run.equity.copy()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 from framework import RunError
 from framework.report import write as module
@@ -156,6 +158,43 @@ def test_a_full_disk_is_a_run_error_and_leaves_nothing(a_run, tmp_path, monkeypa
     with pytest.raises(RunError, match="No space left on device"):
         write(a_run(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_the_users_own_named_latest_is_not_replaced_and_the_report_is_kept(a_run, tmp_path):
+    own = tmp_path / "latest"
+    own.mkdir()
+    (own / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="the report is complete in") as caught:
+        write(a_run(), tmp_path)
+    assert caught.value.where == str(own)
+    assert (own / "notes.txt").read_text() == "mine"
+    (folder,) = [path for path in tmp_path.iterdir() if path != own]
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_columns_of_one_plain_kind_keep_it_and_mixed_ones_become_text(a_run, tmp_path):
+    orders = pd.DataFrame(
+        {
+            "is_post_only": [True, None],
+            "count": np.array([1, None], dtype=object),
+            "commissions": [["1.10 USD"], None],
+            "params": [{"a": 1}, "text"],
+            "nothing": [None, None],
+        },
+        index=pd.Index(["O-1", "O-2"], name="client_order_id"),
+    )
+    folder = write(a_run(orders=orders.assign(strategy_id="x", status="FILLED")), tmp_path)
+    table = parquet.read_table(folder / "orders.parquet")
+    kinds = {name: str(table.schema.field(name).type) for name in orders.columns}
+    assert kinds == {
+        "is_post_only": "bool",
+        "count": "int64",
+        "commissions": "list<element: string>",
+        "params": "string",
+        "nothing": "string",
+    }
+    assert table["params"].to_pylist() == ['{"a":1}', "text"]
+    assert table["is_post_only"].to_pylist() == [True, None]
 
 
 def test_a_folder_without_a_report_is_said_so(tmp_path):
