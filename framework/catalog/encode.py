@@ -206,7 +206,7 @@ def bar_step(bars: str | None) -> tuple[str, str | None]:
     except ValueError as error:
         raise DataError(
             f'"{bars}" is not a bar specification: {error}',
-            remedy="Write STEP-AGGREGATION-PRICE, such as 1-MINUTE-LAST, 1-HOUR-BID or 1-DAY-LAST.",
+            remedy="Write --bars STEP-AGGREGATION-PRICE, such as 1-MINUTE-LAST, 1-HOUR-BID or 1-DAY-LAST.",
         ) from error
     return step, price_type
 

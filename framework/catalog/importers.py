@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from framework.catalog.frames import BARS, CHUNK, LAYOUTS, QUOTE_BARS, find_columns, table
 from framework.catalog.source import records
-from framework.catalog.times import utc_nanoseconds
+from framework.catalog.times import names_a_day, utc_nanoseconds
 from framework.errors import DataError
 
 if TYPE_CHECKING:
@@ -108,6 +108,15 @@ def _table(
         for ours, places in columns.items()
     }
     times = [text.strip() for text in data.pop("time")]
+    stated = settings.kind, settings.stamp, settings.session_close
+    if stated == ("bars", "close", None) and names_a_day(times[0], settings.time_format):
+        raise DataError(
+            f'a bar dated "{times[0][:40]}" cannot be stamped at its close: midnight begins that day',
+            where=f"{path}:{lines[0]}",
+            remedy="State when the day's session ends with --session-close HH:MM and --timezone, instead of "
+            "--stamp close. For a market that trades around the clock, --stamp open closes the bar a day "
+            "after its date.",
+        )
     ts = utc_nanoseconds(
         times,
         lines,

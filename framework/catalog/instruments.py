@@ -220,9 +220,11 @@ def _sized(d: InstrumentDefinition) -> dict[str, Any]:
 def _currency(code: str | None, field: str) -> Any:
     from nautilus_trader.model import Currency  # noqa: PLC0415
 
-    if code is None:
+    if not code:
         raise ValueError(f"{field} is missing: a currency code")
-    return Currency.from_str(code)
+    # The engine makes a new crypto currency of any unknown code: right for a coin that is bought, and a
+    # misspelling everywhere money is counted in it.
+    return Currency.from_str(code, strict=field != "base")
 
 
 def _instant(text: str) -> int:

@@ -86,6 +86,13 @@ def utc_nanoseconds(
     return result
 
 
+def names_a_day(text: str, time_format: str | None) -> bool:
+    """Whether a time says which day, and nothing about when."""
+    if time_format is not None:
+        return not re.search(r"%[HIsXcTR]", time_format)
+    return re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) is not None
+
+
 def from_local(
     naive: npt.NDArray[np.int64], lines: Sequence[int], *, path: str, timezone: str | None
 ) -> npt.NDArray[np.int64]:

@@ -53,7 +53,10 @@ def test_rounding_is_half_to_even_and_counted(numbers):
 
 
 def test_more_digits_than_any_machine_number_round_too():
-    assert parse("1.234565000000000000000000000001", "0.1", round_=True) == ([Decimal("1.23457"), Decimal("0.1")], 1)
+    assert parse("1.234565000000000000000000000001", "0.1", round_=True) == (
+        [Decimal("1.23457"), Decimal("0.1")],
+        1,
+    )
 
 
 @pytest.mark.parametrize("text", ["1.123456", "1.1000000000000001", "0.00000000000000000001"])
@@ -64,7 +67,9 @@ def test_a_finer_number_is_refused_with_file_and_line(text):
     assert "--round" in caught.value.remedy
 
 
-@pytest.mark.parametrize("text", ["nan", "NaN", "inf", "-Infinity", "", " ", None, "1,5", "1_000", "0x1", "abc", "1.1.1"])
+@pytest.mark.parametrize(
+    "text", ["nan", "NaN", "inf", "-Infinity", "", " ", None, "1,5", "1_000", "0x1", "abc", "1.1.1"]
+)
 @pytest.mark.parametrize("round_", [True, False])
 def test_what_is_not_a_number_is_refused_with_file_and_line(text, round_):
     with pytest.raises(DataError, match="not a number") as caught:

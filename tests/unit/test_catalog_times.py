@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,11 @@ def parse(*texts, **settings):
         ("2024-01-02T03:04:05Z", {}, datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("2024-01-02 03:04:05+00:00", {}, datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
         ("2024-01-02 03:04-05:00", {}, datetime(2024, 1, 2, 8, 4, tzinfo=UTC)),
-        ("2024-01-02 03:04:05.123456", {"timezone": "UTC"}, datetime(2024, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)),
+        (
+            "2024-01-02 03:04:05.123456",
+            {"timezone": "UTC"},
+            datetime(2024, 1, 2, 3, 4, 5, 123456, tzinfo=UTC),
+        ),
         (
             "2024-07-02 16:00",
             {"timezone": "America/New_York"},
@@ -58,7 +63,9 @@ def test_a_time_becomes_utc_nanoseconds(text, settings, expected):
 
 
 def test_nanoseconds_survive():
-    assert parse("2024-01-02T03:04:05.123456789Z") == [ns(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)) + 123_456_789]
+    assert parse("2024-01-02T03:04:05.123456789Z") == [
+        ns(datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)) + 123_456_789
+    ]
     assert parse("1704164645123456789") == [1704164645123456789]
 
 
@@ -90,7 +97,9 @@ def test_a_local_time_that_is_ambiguous_or_skipped_is_refused_with_its_line(text
 
 
 def test_a_fixed_zone_has_no_ambiguous_hour():
-    assert parse("2024-11-03 01:30:00", timezone="Etc/GMT+5") == [ns(datetime(2024, 11, 3, 6, 30, tzinfo=UTC))]
+    assert parse("2024-11-03 01:30:00", timezone="Etc/GMT+5") == [
+        ns(datetime(2024, 11, 3, 6, 30, tzinfo=UTC))
+    ]
 
 
 def test_a_time_without_offset_needs_a_stated_zone():
@@ -101,8 +110,9 @@ def test_a_time_without_offset_needs_a_stated_zone():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "01/02/2024", "2024-13-01", "2024-02-30 00:00", "20240102", "nan", "None", "17041646451",
-     "2024-01-02T03:04:05.1234567890", "2024-01-02 25:00", "٢٠٢٤-01-02", "-1704164645", "2024-01-02 03:04 EST"],
+    ["", " ", "01/02/2024", "2024-13-01", "2024-02-30 00:00", "20240102", "nan", "None", "1704",
+     "2024-01-02T03:04:05.1234567890", "2024-01-02 25:00", "٢٠٢٤-01-02", "-1704164645", "2024-01-02 03:04 Z0",
+     "17041646451"],
 )  # fmt: skip
 def test_what_is_not_a_time_is_refused_with_its_line(text):
     with pytest.raises(DataError) as caught:
@@ -141,8 +151,6 @@ def test_an_unknown_zone_is_refused(name):
 
 
 def test_wall_clock_nanoseconds_are_read_in_their_zone():
-    import numpy as np
-
     naive = np.array([ns(datetime(2014, 5, 8, 1, tzinfo=UTC))])
     assert from_local(naive, [1], path="f", timezone="Etc/GMT+5").tolist() == [
         ns(datetime(2014, 5, 8, 6, tzinfo=UTC))
