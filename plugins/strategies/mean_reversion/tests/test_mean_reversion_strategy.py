@@ -153,7 +153,7 @@ def test_a_trade_is_given_up_at_the_stop_and_its_side_waits_for_the_price_to_com
 
 
 def test_a_trade_is_left_when_its_time_is_up(bench):
-    bench.play(rows([*DIP, 98, 98.5, 98]), max_bars=2, exit=0.0, stop=99)
+    bench.play(rows([*DIP, 98, 98.5, 98]), max_bars=2, exit=0.0, stop=None)
     assert sides(bench) == [(4, "BUY", False), (6, "SELL", True)]
 
 
@@ -359,6 +359,8 @@ def test_a_quantity_the_instrument_cannot_trade_stops_the_run(bench):
         ({"exit": 1.2}, "must rise in that order"),
         ({"stop": 1.2}, "must rise in that order"),
         ({"exit": -0.1}, ">= 0.0"),
+        ({"entry": 1.75, "stop": None}, "`entry` 1.75 is out of reach"),  # sqrt(4 - 1) = 1.732
+        ({"stop": 1.75}, "lower `stop` or raise `lookback`"),
         ({"side": "flat"}, "Invalid enum value 'flat'"),
         ({"min_volatility": 0.02, "max_volatility": 0.01}, "no bar can satisfy both"),
         ({"max_bars": 0}, ">= 1"),

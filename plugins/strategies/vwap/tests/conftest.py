@@ -100,7 +100,7 @@ class Bench:
             for i, row in enumerate(rows)
         ]
 
-    def strategy(self, **changes):
+    def strategy(self, config=None, **changes):
         """The plugin's strategy, its handlers watched and its orders passed through the doors."""
         bench, door = self, Door()
 
@@ -134,7 +134,7 @@ class Bench:
             | {"submit_order_list": submit_order_list, "submit_order": submit_order},
         )
         self.door = door
-        return Watched(self.settings(**changes))
+        return Watched(config or self.settings(**changes))
 
     def engine(
         self,
@@ -145,6 +145,7 @@ class Bench:
         balance="1000000 USD",
         latency=None,
         symbols=("XYZ/USD",),
+        instruments=(),
     ):
         engine = BacktestEngine(BacktestEngineConfig(logging=LoggerConfig(stdout_level=LogLevel.OFF)))
         engine.add_venue(
@@ -157,8 +158,8 @@ class Bench:
             fee_model=MakerTakerFeeModel(Decimal(0), Decimal(0)),
             latency_model=None if latency is None else StaticLatencyModel(latency),
         )
-        for symbol in symbols:
-            engine.add_instrument(self.instrument(symbol))
+        for instrument in (*instruments, *map(self.instrument, symbols)):
+            engine.add_instrument(instrument)
         engine.add_exec_algorithm(self.door)
         engine.add_strategy(strategy)
         if bars:

@@ -442,7 +442,7 @@ def test_durations_are_whole_numbers_with_a_unit(text, nanoseconds):
 def test_the_readmes_yaml_builds_a_venue():
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     block = yaml.safe_load(re.search(r"```yaml\n(.*?)```", readme, re.DOTALL)[1])
-    venue = block["venues"]["SIM"]
-    assert venue["use"] == SPEC.name
+    (venue,) = block["venues"]
+    assert (venue["name"], venue["use"]) == ("SIM", SPEC.name)
     config = msgspec.convert(venue["config"], SPEC.config, dec_hook=lambda kind, text: kind.from_str(text))
     assert SPEC.backtest("SIM", config, 1).starting_balances == ["100000.00 USD"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, sqrt
 from typing import Annotated, Literal
 
 import msgspec
@@ -34,7 +35,8 @@ class MeanReversionConfig(PluginConfig, frozen=True, kw_only=True):
         Deviations, msgspec.Meta(description="Leave when it is back within this many; below `entry`.")
     ] = 0.5
     stop: Annotated[
-        Deviations, msgspec.Meta(description="Give up when it is this many away; above `entry`.")
+        Deviations | None,
+        msgspec.Meta(description="Give up when it is this many away; above `entry`; null for never."),
     ] = 4.0
     side: Annotated[Literal["long", "short", "both"], msgspec.Meta(description="Entries allowed.")] = "both"
     min_volatility: Annotated[
@@ -68,11 +70,19 @@ class MeanReversionConfig(PluginConfig, frozen=True, kw_only=True):
                 )
         if not self.quantity.is_positive():
             raise ValueError(f"`quantity` {self.quantity} buys nothing; write a positive size")
-        if not self.exit < self.entry < self.stop:
+        stop = inf if self.stop is None else self.stop
+        if not self.exit < self.entry < stop:
             raise ValueError(
                 f"`exit` {self.exit}, `entry` {self.entry} and `stop` {self.stop} must rise in that order; "
                 "a trade is entered between its goal and its stop"
             )
+        reach = sqrt(self.lookback - 1)
+        for name, threshold in (("entry", self.entry), ("stop", self.stop)):
+            if threshold is not None and threshold >= reach:
+                raise ValueError(
+                    f"`{name}` {threshold} is out of reach: among {self.lookback} closes none is {reach:.2f} "
+                    f"or more deviations from their mean; lower `{name}` or raise `lookback`"
+                )
         if self.max_volatility is not None and self.max_volatility <= self.min_volatility:
             raise ValueError(
                 f"`max_volatility` {self.max_volatility} is not above `min_volatility` "

@@ -8,6 +8,7 @@ given up at `stop`; a side that was given up waits until the price has been back
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.indicators import AverageTrueRange, MovingAverageType, ZScore
@@ -47,6 +48,7 @@ class MeanReversion(Strategy):
     def __init__(self, config: MeanReversionConfig) -> None:
         super().__init__(config)
         self._settings = config
+        self._stop = inf if config.stop is None else config.stop
         self._allowed = {"long": (1,), "short": (-1,), "both": (1, -1)}[config.side]
         self._by_bars: dict[BarType, Line] = {}
         self._by_instrument: dict[InstrumentId, Line] = {}
@@ -80,7 +82,7 @@ class MeanReversion(Strategy):
             line.given_up = {side for side in line.given_up if -z * side > settings.exit}
         if not holding.idle:
             self._look_after(line, z)
-        elif zscore.initialized and settings.entry <= abs(z) < settings.stop:
+        elif zscore.initialized and settings.entry <= abs(z) < self._stop:
             self._enter(line, bar, -1 if z > 0.0 else 1)
 
     def on_order_event(self, event: Any) -> None:
@@ -168,7 +170,7 @@ class MeanReversion(Strategy):
             return
         elif against <= settings.exit:
             self._leave(line, _GOAL)
-        elif against >= settings.stop:
+        elif against >= self._stop:
             self._leave(line, "stop")
         elif settings.max_bars is not None and line.bars_held >= settings.max_bars:
             self._leave(line, "time")

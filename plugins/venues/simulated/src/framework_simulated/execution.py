@@ -108,7 +108,6 @@ def _leverages(venue: str, leverages: dict[str, Decimal]) -> dict[InstrumentId, 
         if str(instrument_id.venue) != venue:
             raise CompositionError(
                 f"`leverages` of venue {venue} names {instrument_id}, an instrument of {instrument_id.venue}",
-                path=f"venues.{venue}.config.leverages",
                 remedy=f"Write {instrument_id.symbol}.{venue}, or move it to venue {instrument_id.venue}.",
             )
     return found
