@@ -36,6 +36,8 @@ def gap_findings(ts: npt.NDArray[np.int64], *, bars: bool) -> Iterator[GapFindin
     import numpy as np  # noqa: PLC0415 - heavy, and the command line starts without it
 
     steps = np.diff(ts)
+    if len(steps) == 0:
+        return
     usual = 0
     if bars:
         lengths, counts = np.unique(steps, return_counts=True)

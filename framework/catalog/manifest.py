@@ -225,13 +225,12 @@ def relative_name(folder: Path, file: Path | str) -> str:
         DataError: The file lies outside the catalog.
     """
     root = folder.resolve()
-    path = Path(file)
-    resolved = (path if path.is_absolute() else root / path).resolve()
-    if not resolved.is_relative_to(root) and not path.is_absolute():
-        resolved = path.resolve()
-    if not resolved.is_relative_to(root):
-        raise DataError(f"the file {path} is not inside the catalog", where=str(folder))
-    return resolved.relative_to(root).as_posix()
+    candidates = [(root / file).resolve(), Path(file).resolve()]
+    inside = [path for path in candidates if path.is_relative_to(root)]
+    if not inside:
+        raise DataError(f"the file {file} is not inside the catalog", where=str(folder))
+    found = next((path for path in inside if path.exists()), inside[0])
+    return found.relative_to(root).as_posix()
 
 
 def bar_stamp(catalog: Path | str, bar_type: str) -> Literal["close"] | None:
