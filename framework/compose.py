@@ -261,6 +261,11 @@ class _Parts:
         )
 
 
+def bar_types(config: Any) -> Iterator[BarType]:
+    """Every bar type a strategy's settings name, those the engine has to build included."""
+    return (value for _, value in _market_names(config) if isinstance(value, BarType))
+
+
 def _market_names(
     value: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -268,8 +273,8 @@ def _market_names(
     if isinstance(value, InstrumentId | BarType):
         yield path, value
     elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_encode_fields__:
-            yield from _market_names(getattr(value, name), (*path, name))
+        for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            yield from _market_names(getattr(value, name), (*path, key))
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _market_names(key, (*path, str(key)))

@@ -71,6 +71,7 @@ class Desk:
     """Admits the orders of one strategy.
 
     Args:
+        index: The strategy's place in `node.yaml`.
         strategy_id: The strategy's `id:` in `node.yaml`.
         engine_id: The engine's identifier for it.
         gate: Judges.
@@ -80,8 +81,16 @@ class Desk:
     """
 
     def __init__(
-        self, strategy_id: str, engine_id: StrategyId, gate: Gate, books: Books, door: Door, faults: Faults
+        self,
+        index: int,
+        strategy_id: str,
+        engine_id: StrategyId,
+        gate: Gate,
+        books: Books,
+        door: Door,
+        faults: Faults,
     ) -> None:
+        self.index = index
         self.strategy_id = strategy_id
         self.engine_id = engine_id
         self.gate = gate

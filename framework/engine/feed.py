@@ -39,6 +39,7 @@ class Feed:
 
     Attributes:
         configs: What the engine is told to read.
+        files: The files of every stream, relative to the catalog.
         rows: Rows in the run's range, by kind.
         start: First event, nanoseconds since the epoch, UTC.
         end: Last event, nanoseconds since the epoch, UTC.
@@ -46,6 +47,7 @@ class Feed:
     """
 
     configs: Sequence[BacktestDataConfig]
+    files: Mapping[Stream, Sequence[str]]
     rows: Mapping[StreamKind, int]
     start: int
     end: int
@@ -97,7 +99,7 @@ def open_feed(plan: Plan) -> Feed:
         rows[stream.kind] = rows.get(stream.kind, 0) + count
         first, last = min(first, begin), max(last, end)
     configs = [_config(plan, stream) for stream in plan.streams]
-    return Feed(configs, rows, first, last, hashes)
+    return Feed(configs, files, rows, first, last, hashes)
 
 
 def _files(catalog: ParquetDataCatalog, plan: Plan, stream: Stream) -> list[str]:

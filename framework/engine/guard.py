@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     )
 
     from framework.engine.desk import Desk
+    from framework.engine.watch import Conductor
 
 HANDLERS = tuple(name for name in dir(Strategy) if name.startswith("on_") or name == "post_market_exit")
 """The methods the engine calls: an exception inside one of them would be logged and forgotten."""
+
+CONDUCTED = {"on_bar", "on_quote", "on_trade"}
+"""The handlers whose order among strategies must not depend on the process."""
 
 CLOSING_SIDE = {PositionSide.LONG: OrderSide.SELL, PositionSide.SHORT: OrderSide.BUY}
 
@@ -221,17 +225,25 @@ class Guard(Strategy):
         return call
 
 
-def guarded(strategy: type[Strategy], desk: Desk) -> type[Strategy]:
+def guarded(strategy: type[Strategy], desk: Desk, conductor: Conductor | None = None) -> type[Strategy]:
     """A subclass of the strategy that trades through the desk.
 
     Only the handlers the strategy overrides are wrapped, so the engine calls nothing it would not have
     called before.
+
+    Args:
+        strategy: The plugin's class.
+        desk: Admits its orders.
+        conductor: Decides when it sees data; the engine itself when None.
     """
     handlers: dict[str, Any] = {
         name: _safe(desk, name, getattr(strategy, name))
         for name in HANDLERS
         if getattr(strategy, name) is not getattr(Strategy, name)
     }
+    if conductor is not None:
+        for name in CONDUCTED & handlers.keys():
+            handlers[name] = _conducted(desk, name, handlers[name], conductor)
     if desk.gate.wants_fills:
         handlers["on_order_filled"] = _and_tell_the_gate(desk, handlers.get("on_order_filled"))
     return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, "_desk": desk})
@@ -247,6 +259,21 @@ def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., A
         except BaseException as error:  # noqa: BLE001 - the guard is where the engine would swallow it
             faults.record(origin, error)
             return None
+
+    return call
+
+
+def _conducted(
+    desk: Desk, name: str, handler: Callable[..., Any], conductor: Conductor
+) -> Callable[..., Any]:
+    index = desk.index
+
+    @functools.wraps(handler)
+    def call(self: Any, data: Any) -> None:
+        if conductor.wants(data, name):
+            conductor.queue(index, handler, self, data)
+        else:
+            handler(self, data)
 
     return call
 
