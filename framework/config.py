@@ -1,135 +1,237 @@
-"""node.yaml: its shape, and reading it with errors that say where, what and what to do."""
+"""`node.yaml`: what it may say, and reading it.
+
+`load` checks everything that can be known without the plugins. The settings under each `config:` stay as they
+are written until `compose` knows whose they are and calls `decode` with the plugin's own class.
+"""
 
 from __future__ import annotations
 
-import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from nautilus_trader.model import BarType, InstrumentId
 
 from framework import document as documents
-from framework.document import Document, YamlPath, yaml_path
-from framework.errors import ConfigError
-from framework.values import decode_value, schema_value, to_nanos
+from framework import values
+from framework.decoding import decode, error_of
+from framework.specs import Mode
+from framework.strict_yaml import yaml_path
+from framework.wording import Problem
 
-__all__ = ["LoadedConfig", "NodeConfig", "decode", "load", "schema", "yaml_path"]
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from framework.document import Document
+    from framework.strict_yaml import YamlPath
+
+__all__ = [
+    "DataEntry",
+    "LoadedConfig",
+    "LogEntry",
+    "NodeConfig",
+    "ReportEntry",
+    "RiskEntry",
+    "StrategyEntry",
+    "VenueEntry",
+    "decode",
+    "load",
+    "schema",
+    "yaml_path",
+]
 
 type Name = Annotated[
     str,
-    msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$", description="Letters, digits, `_`, `.` and `-`."),
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="Letters, digits, _ and -, beginning with a letter or digit.",
+    ),
+]
+type Use = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, description="The plugin's name; `framework plugins list` shows those installed."
+    ),
 ]
 type Settings = Annotated[
-    dict[str, Any], msgspec.Meta(description="The plugin's settings; `framework plugins show NAME` lists them.")
+    dict[str, Any],
+    msgspec.Meta(description="The plugin's settings; `framework plugins show NAME` lists them."),
 ]
-type Use = Annotated[str, msgspec.Meta(description="The plugin, by the name `framework plugins list` shows.")]
+type PathText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        description="An absolute path, or one relative to the folder of this file; ~ is not expanded.",
+    ),
+]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Closed and frozen, like every part of a configuration."""
+    """A part of the file: frozen, and closed to unknown keys."""
 
 
 class VenueEntry(Entry, frozen=True, kw_only=True):
-    """A venue: where orders go."""
+    """A venue that orders go to."""
 
     name: Annotated[
-        str,
-        msgspec.Meta(
-            pattern=r"^[A-Z][A-Z0-9_]{0,31}$",
-            description="The venue as instruments name it: `SIM` in `EUR/USD.SIM`.",
-        ),
+        Name,
+        msgspec.Meta(description="What stands after the last dot of its instruments.", examples=["SIM"]),
     ]
-    use: Use
-    config: Settings = {}
+    use: Annotated[Use, msgspec.Meta(examples=["simulated"])]
+    config: Settings = msgspec.field(default_factory=dict)
 
 
 class StrategyEntry(Entry, frozen=True, kw_only=True):
-    """A strategy."""
+    """A strategy to run."""
 
-    id: Annotated[Name, msgspec.Meta(description="Its name in orders, reports and `risk`; unique.")]
-    use: Use
-    config: Settings = {}
+    id: Annotated[
+        Name,
+        msgspec.Meta(description="What orders, reports and risk rules call it.", examples=["eurusd-vwap"]),
+    ]
+    use: Annotated[Use, msgspec.Meta(examples=["vwap"])]
+    config: Settings = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse the one name that the engine gives to orders that no strategy sent."""
+        if self.id.upper() == "EXTERNAL":
+            raise ValueError("`id` EXTERNAL is what the engine calls orders of no strategy; choose another")
 
 
 class RiskEntry(Entry, frozen=True, kw_only=True):
-    """A risk rule, and whom it covers."""
+    """A risk rule, and the strategies it judges."""
 
-    use: Use
-    id: Annotated[Name | None, msgspec.Meta(description="Its name in decisions; `use` by default.")] = None
-    strategies: Annotated[
-        list[str] | None, msgspec.Meta(description="The strategies it covers, by `id`; all by default.")
+    use: Annotated[Use, msgspec.Meta(examples=["order_limits"])]
+    id: Annotated[
+        Name | None, msgspec.Meta(description="What reports call it; the plugin's name by default.")
     ] = None
-    config: Settings = {}
+    strategies: Annotated[
+        Annotated[list[Name], msgspec.Meta(min_length=1)] | None,
+        msgspec.Meta(description="The ids of the strategies it judges; all of them by default."),
+    ] = None
+    config: Settings = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse strategies named twice."""
+        for name in self.strategies or ():
+            if self.strategies is not None and self.strategies.count(name) > 1:
+                raise ValueError(f'`strategies` names "{name}" twice; name it once')
 
 
 class DataEntry(Entry, frozen=True, kw_only=True):
-    """One stream of data from the catalog: exactly one of the three."""
+    """One stream of data from the catalog: exactly one of the three keys."""
 
     bars: Annotated[
-        str | None, msgspec.Meta(description="A bar type: `EUR/USD.SIM-1-HOUR-LAST-EXTERNAL`.")
+        str | None,
+        msgspec.Meta(description="A bar type.", examples=["EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"]),
     ] = None
-    quotes: Annotated[str | None, msgspec.Meta(description="An instrument: `EUR/USD.SIM`.")] = None
-    trades: Annotated[str | None, msgspec.Meta(description="An instrument: `EUR/USD.SIM`.")] = None
+    quotes: Annotated[
+        str | None, msgspec.Meta(description="The instrument whose quotes flow.", examples=["EUR/USD.SIM"])
+    ] = None
+    trades: Annotated[
+        str | None,
+        msgspec.Meta(description="The instrument whose trades flow.", examples=["BTCUSDT.BINANCE"]),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Refuse none or two of the keys, and text that the engine does not understand."""
+        said = [name for name in ("bars", "quotes", "trades") if getattr(self, name) is not None]
+        if len(said) != 1:
+            got = "and ".join(f"`{name}` " for name in said)
+            raise ValueError(
+                f"write exactly one of bars, quotes and trades in an entry, not {got or 'none '}".strip()
+            )
+        name = said[0]
+        try:
+            (values.check_bars if name == "bars" else values.check_instrument)(getattr(self, name))
+        except ValueError as error:
+            raise ValueError(f"`{name}`: {error}") from error
 
 
 class ReportEntry(Entry, frozen=True, kw_only=True):
-    """Where results go."""
+    """Where reports go."""
 
     directory: Annotated[
-        str, msgspec.Meta(description="A folder for run folders, relative to this file.", min_length=1)
+        PathText, msgspec.Meta(description="The folder that run folders are written to.")
     ] = "reports"
-    html: Annotated[bool, msgspec.Meta(description="Write the page; the tables are always written.")] = True
+    html: Annotated[bool, msgspec.Meta(description="Whether to write the page beside the tables.")] = True
 
 
 class LogEntry(Entry, frozen=True, kw_only=True):
-    """What the engine says while it runs."""
+    """What the engine prints."""
 
     level: Annotated[
         Literal["off", "error", "warning", "info", "debug"],
-        msgspec.Meta(description="The least serious message shown."),
-    ] = "error"
+        msgspec.Meta(description="The least severe lines to print."),
+    ] = "warning"
 
 
 class NodeConfig(Entry, frozen=True, kw_only=True):
-    """A node: venues, strategies, risk rules, and the data they run on."""
+    """A node: what runs, where its orders go, who judges them, and on which data."""
 
-    mode: Annotated[
-        Literal["backtest", "paper", "live"], msgspec.Meta(description="How it runs; `--mode` overrides it.")
-    ] = "backtest"
-    name: Annotated[Name | None, msgspec.Meta(description="Its name; the folder's by default.")] = None
     catalog: Annotated[
-        str, msgspec.Meta(description="The data catalog: a folder, relative to this file.", min_length=1)
+        PathText, msgspec.Meta(description="The Parquet data catalog.", examples=["../catalog/sample"])
     ]
+    venues: Annotated[
+        list[VenueEntry], msgspec.Meta(min_length=1, description="The venues that orders go to.")
+    ]
+    strategies: Annotated[
+        list[StrategyEntry], msgspec.Meta(min_length=1, description="The strategies to run.")
+    ]
+    data: Annotated[
+        list[DataEntry], msgspec.Meta(min_length=1, description="The streams of data that the node sees.")
+    ]
+    mode: Annotated[Mode, msgspec.Meta(description="How the node runs; `--mode` overrides it.")] = "backtest"
+    name: Annotated[
+        Name | None,
+        msgspec.Meta(description="What reports call the node; the name of the file's folder by default."),
+    ] = None
     start: Annotated[
         str | None,
-        msgspec.Meta(description="First date or time replayed, UTC unless it says otherwise; the first row by default."),
+        msgspec.Meta(
+            description="First moment of data to replay, UTC unless it has an offset; the first there is by "
+            "default.",
+            examples=["2017-01-02", "2017-01-02T09:30:00-05:00"],
+        ),
     ] = None
     end: Annotated[
         str | None,
-        msgspec.Meta(description="Last date or time replayed; a date includes that whole day. The last row by default."),
+        msgspec.Meta(
+            description="Last moment of data to replay, included; a date alone means the end of that day. "
+            "The last there is by default.",
+            examples=["2017-12-29", "2017-12-29T22:00:00"],
+        ),
     ] = None
-    seed: Annotated[int, msgspec.Meta(ge=0, description="Where all randomness comes from.")] = 0
-    venues: Annotated[list[VenueEntry], msgspec.Meta(min_length=1, description="Where orders go.")]
-    data: Annotated[list[DataEntry], msgspec.Meta(min_length=1, description="What is replayed.")]
-    strategies: Annotated[list[StrategyEntry], msgspec.Meta(min_length=1, description="What trades.")]
+    seed: Annotated[
+        int, msgspec.Meta(ge=0, le=2**63 - 1, description="Where all randomness of the run comes from.")
+    ] = 0
     risk: Annotated[
-        list[RiskEntry], msgspec.Meta(description="What judges every order, in this order; sizing rules first.")
-    ] = []
+        list[RiskEntry], msgspec.Meta(description="The risk rules, in the order they judge in.")
+    ] = msgspec.field(default_factory=list)
     report: ReportEntry = ReportEntry()
     log: LogEntry = LogEntry()
+
+    def __post_init__(self) -> None:
+        """Refuse times that are none, and a start after the end."""
+        moments: dict[str, int] = {}
+        for name, text in (("start", self.start), ("end", self.end)):
+            if text is not None:
+                try:
+                    moments[name] = values.to_nanos(text, end_of_day=name == "end")
+                except ValueError as error:
+                    raise ValueError(f"`{name}`: {error}") from error
+        if len(moments) == 2 and moments["start"] >= moments["end"]:  # noqa: PLR2004 - both are there
+            raise ValueError(f"`start` {self.start} is not before end {self.end}; nothing could be replayed")
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A configuration and where it came from.
+    """A node file that has been read.
 
     Attributes:
-        node: The configuration; plugins' settings are not decoded yet.
-        document: The file, with the place of everything in it.
-        directory: What relative paths are relative to.
+        node: What it says.
+        document: Where it says it.
+        directory: The folder of the file, absolute; relative paths in the file start there.
     """
 
     node: NodeConfig
@@ -137,244 +239,65 @@ class LoadedConfig:
     directory: Path
 
 
-def load(file: Path) -> LoadedConfig:
-    """Read a node.yaml.
+def load(path: str | os.PathLike[str]) -> LoadedConfig:
+    """Read a node file.
 
     Raises:
-        ConfigError: It cannot be read, is not strict YAML, or does not say what a node needs.
+        ConfigError: It cannot be read, is not strict YAML 1.2, or does not say what a node needs.
     """
-    document = documents.read(file)
-    node: NodeConfig = decode(document, (), NodeConfig)
-    _check(node, document)
-    return LoadedConfig(node, document, file.resolve().parent)
-
-
-def decode[T](document: Document, path: YamlPath, kind: type[T], owner: str | None = None) -> T:
-    """The value at a path as a config class.
-
-    Args:
-        document: Where it stands.
-        path: Where in it; an absent or null value is an empty mapping.
-        kind: The config class.
-        owner: Whose settings these are, as messages say it.
-
-    Raises:
-        ConfigError: With file, line, column, YAML path, owner and remedy.
-    """
-    try:
-        return msgspec.convert(document.at(path), kind, dec_hook=decode_value)
-    except msgspec.ValidationError as error:
-        raise _error(document, path, kind, str(error), owner) from None
+    document = documents.read(path)
+    node = decode(document, (), NodeConfig)
+    problems = [*_twice(document, node), *_home(node)]
+    if problems:
+        raise error_of(document, problems)
+    return LoadedConfig(node, document, Path(path).resolve().parent)
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of node.yaml."""
-    return msgspec.json.schema(NodeConfig, schema_hook=schema_value)
+    """The JSON Schema of `node.yaml`."""
+    return msgspec.json.schema(NodeConfig, schema_hook=values.schema_hook)
 
 
-def _check(node: NodeConfig, document: Document) -> None:
-    """What one entry cannot know of another."""
-    _unique(document, "venues", "name", [venue.name for venue in node.venues])
-    _unique(document, "strategies", "id", [strategy.id for strategy in node.strategies])
-    _unique(document, "risk", "id", [rule.id or rule.use for rule in node.risk])
-    _unique(document, "data", "", [str(msgspec.to_builtins(entry)) for entry in node.data])
-    for index, entry in enumerate(node.data):
-        _check_stream(document, index, entry)
-    times = {}
-    for key in ("start", "end"):
-        text = getattr(node, key)
-        if text is not None:
-            try:
-                times[key] = to_nanos(text, end_of_day=key == "end")
-            except ConfigError as error:
-                raise _located(document, (key,), error.message, error.remedy or "") from error
-    if "start" in times and "end" in times and times["start"] >= times["end"]:
-        raise _located(document, ("end",), f"end {node.end} is not after start {node.start}", "Swap them.")
+def _twice(document: Document, node: NodeConfig) -> Iterator[Problem]:
+    """Names that must be unique and are not."""
+    yield from _repeats(
+        document, "venue", ((("venues", i, "name"), v.name) for i, v in enumerate(node.venues))
+    )
+    yield from _repeats(
+        document, "strategy", ((("strategies", i, "id"), s.id) for i, s in enumerate(node.strategies))
+    )
+    yield from _repeats(
+        document,
+        "risk rule",
+        ((("risk", i, "id" if r.id else "use"), r.id or r.use) for i, r in enumerate(node.risk)),
+    )
+    yield from _repeats(document, "data stream", (_stream(i, entry) for i, entry in enumerate(node.data)))
+
+
+def _stream(index: int, entry: DataEntry) -> tuple[YamlPath, str]:
+    if entry.bars is not None:
+        return ("data", index, "bars"), f"bars {entry.bars.upper()}"
+    if entry.quotes is not None:
+        return ("data", index, "quotes"), f"quotes {entry.quotes}"
+    return ("data", index, "trades"), f"trades {entry.trades}"
+
+
+def _repeats(document: Document, what: str, names: Iterable[tuple[YamlPath, str]]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for path, name in names:
+        line = document.where(path).rsplit(":", 2)[1]
+        if name in seen:
+            remedy = "Give one of them an `id:`." if path[-1] == "use" else "Rename or remove one."
+            lines = f"Lines {seen[name]} and {line}"
+            yield Problem(path, f'{what} "{name}" is already on line {seen[name]}', f"{lines}: {remedy}")
+        seen.setdefault(name, line)
+
+
+def _home(node: NodeConfig) -> Iterator[Problem]:
     for path, text in ((("catalog",), node.catalog), (("report", "directory"), node.report.directory)):
         if text.startswith("~"):
-            raise _located(document, path, f'"{text}" starts with ~, which only a shell expands', "Write the path out.")
-
-
-def _check_stream(document: Document, index: int, entry: DataEntry) -> None:
-    given = {name: getattr(entry, name) for name in ("bars", "quotes", "trades") if getattr(entry, name) is not None}
-    here: YamlPath = ("data", index)
-    if len(given) != 1:
-        problem = "names more than one kind" if given else "names no data"
-        raise _located(document, here, f"the entry {problem}", "Write one of bars:, quotes: or trades: an entry.")
-    (name, text), = given.items()
-    try:
-        decode_value(BarType if name == "bars" else InstrumentId, text)
-    except ValueError as error:
-        raise _located(document, (*here, name), str(error), "`framework data list` shows what there is.") from None
-
-
-def _unique(document: Document, section: str, key: str, names: list[str]) -> None:
-    seen: dict[str, int] = {}
-    for index, name in enumerate(names):
-        if name in seen:
-            first = document.where((section, seen[name])).rsplit(":", 2)[1]
-            what = f'{key} "{name}"' if key else "this stream"
-            remedy = f"Give one of them another {key}: in {section}." if key else "Keep one of them."
-            raise _located(document, (section, index, key), f"{what} is already used on line {first}", remedy)
-        seen[name] = index
-
-
-def _located(document: Document, path: YamlPath, message: str, remedy: str) -> ConfigError:
-    path = tuple(step for step in path if step != "")
-    return ConfigError(message, where=document.where(path), path=yaml_path(path), remedy=remedy)
-
-
-_AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
-_STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
-_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
-_ENUM = re.compile(r"Invalid enum value '?(?P<value>.*?)'?$")
-_WORDS = {
-    "decimal": "number",
-    "float": "number",
-    "int": "whole number",
-    "str": "text",
-    "bool": "true or false",
-    "object": "mapping",
-    "array": "list",
-    "null": "nothing",
-    "dict": "mapping",
-    "list": "list",
-}
-
-
-def _error(document: Document, base: YamlPath, kind: Any, text: str, owner: str | None) -> ConfigError:
-    """msgspec's message, with a place, in words, and with a way out."""
-    match = _AT.match(text)
-    problem, where = (match["problem"], match["path"] or "") if match else (text, "")
-    path = (*base, *_steps(where))
-    shape = _shape(kind, path[len(base) :], document, base)
-    prefix = f"{owner}: " if owner else ""
-    if unknown := _UNKNOWN.match(problem):
-        known = _fields(shape)
-        near = difflib.get_close_matches(unknown["name"], known, n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
-        here = (*path, unknown["name"])
-        return ConfigError(
-            f'{prefix}unknown key "{unknown["name"]}"{hint}',
-            where=document.where(here, key=True),
-            path=yaml_path(here),
-            remedy=f"Known keys: {', '.join(known) or 'none'}.",
-        )
-    if missing := _MISSING.match(problem):
-        return ConfigError(
-            f'{prefix}the key "{missing["name"]}" is missing',
-            where=document.where(path),
-            path=yaml_path((*path, missing["name"])),
-            remedy=_describe(shape, missing["name"]),
-        )
-    if enumerated := _ENUM.match(problem):
-        allowed = [str(value) for value in _choices(shape)]
-        near = difflib.get_close_matches(enumerated["value"], allowed, n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
-        return ConfigError(
-            f'{prefix}"{enumerated["value"]}" is not a choice{hint}',
-            where=document.where(path),
-            path=yaml_path(path),
-            remedy=f"One of: {', '.join(allowed)}." if allowed else None,
-        )
-    parent = _shape(kind, path[len(base) : -1], document, base) if len(path) > len(base) else None
-    described = _describe(parent, str(path[-1])) if parent is not None and path else None
-    return ConfigError(
-        f"{prefix}{_in_words(problem)}", where=document.where(path), path=yaml_path(path) or None, remedy=described
-    )
-
-
-def _steps(where: str) -> YamlPath:
-    """`.strategies[0].config` as path steps; msgspec's `[...]` for a mapping's value ends the path."""
-    steps: list[str | int] = []
-    for match in _STEP.finditer(where):
-        if match["name"] is not None:
-            steps.append(match["name"])
-        elif match["index"] == "...":
-            break
-        else:
-            steps.append(int(match["index"]))
-    return tuple(steps)
-
-
-def _shape(kind: Any, path: YamlPath, document: Document, base: YamlPath) -> Any:
-    """The annotation that describes the value at a path below a config class."""
-    here = base
-    for step in path:
-        kind = _plain(kind, document.at(here))
-        here = (*here, step)
-        if isinstance(step, int):
-            args = get_args(kind)
-            kind = args[0] if args else Any
-        elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-            kind = types.get(str(step), Any)
-        else:
-            args = get_args(kind)
-            kind = args[1] if len(args) > 1 else Any
-    return _plain(kind, document.at(here))
-
-
-def _plain(kind: Any, value: Any) -> Any:
-    """The annotation without aliases, notes and None; of several structs, the one the tag names."""
-    kind = getattr(kind, "__value__", kind)
-    if hasattr(kind, "__metadata__"):
-        return _plain(kind.__origin__, value)
-    if isinstance(kind, type) or not get_args(kind) or getattr(kind, "__origin__", None) is not None:
-        return kind
-    members = [_plain(arg, value) for arg in get_args(kind) if arg is not type(None)]
-    structs = [arg for arg in members if isinstance(arg, type) and issubclass(arg, msgspec.Struct)]
-    for struct in structs:
-        config = struct.__struct_config__
-        if isinstance(value, dict) and config.tag is not None and value.get(str(config.tag_field)) == config.tag:
-            return struct
-    return members[0] if len(members) == 1 else kind
-
-
-def _fields(shape: Any) -> list[str]:
-    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
-        tag = [str(shape.__struct_config__.tag_field)] if shape.__struct_config__.tag is not None else []
-        return [*tag, *shape.__struct_encode_fields__]
-    return []
-
-
-def _choices(shape: Any) -> list[Any]:
-    choices: list[Any] = []
-    for arg in get_args(shape):
-        arg = getattr(arg, "__value__", arg)  # noqa: PLW2901 - the alias stands for its value
-        if isinstance(arg, type) and issubclass(arg, msgspec.Struct):
-            choices.append(arg.__struct_config__.tag)
-        elif not isinstance(arg, type) and get_args(arg):
-            choices.extend(_choices(arg))
-        elif isinstance(arg, str | int):
-            choices.append(arg)
-    return choices
-
-
-def _describe(shape: Any, name: str) -> str | None:
-    """What a field is for, from its own annotation."""
-    if not (isinstance(shape, type) and issubclass(shape, msgspec.Struct)):
-        return None
-    for field in msgspec.structs.fields(shape):
-        if field.encode_name == name:
-            notes = _notes(field.type)
-            return f"{name}: {' '.join(notes)}" if notes else None
-    return None
-
-
-def _notes(kind: Any) -> list[str]:
-    kind = getattr(kind, "__value__", kind)
-    notes = [note.description for note in getattr(kind, "__metadata__", ()) if getattr(note, "description", None)]
-    return notes or (_notes(kind.__origin__) if hasattr(kind, "__metadata__") else [])
-
-
-def _in_words(problem: str) -> str:
-    """msgspec's types in the words of somebody who writes YAML."""
-    problem = re.sub(r"`([a-z |]+)`", lambda match: _translated(match[1]), problem)
-    problem = problem.replace("`str` matching regex", "text matching").replace("Object", "the mapping")
-    return problem[:1].lower() + problem[1:]
-
-
-def _translated(names: str) -> str:
-    return " or ".join(dict.fromkeys(_WORDS.get(name.strip(), name.strip()) for name in names.split("|")))
+            yield Problem(
+                path,
+                f'~ is not expanded in "{text}"',
+                "Write the whole path, or one relative to this file's folder.",
+            )

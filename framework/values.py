@@ -1,132 +1,269 @@
-"""The engine's values in configuration: how they are written, read, and written again."""
+"""The engine's values in YAML and back: instruments, bars, prices, sizes, money, currencies and times.
+
+Each is written as text. A number with a fraction is refused, because YAML reads 0.1 as the nearest binary
+fraction, and nobody can tell afterwards what was written. The engine's own parsers round (`1.555 USD` is
+1.56 USD), invent (any unknown currency is a new one with eight decimals) or accept odd spellings (`_1`):
+every text is checked here before the engine sees it, and whatever its parser raises becomes one sentence
+with an example.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-import enum
+import difflib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from nautilus_trader.model import BarType, Currency, InstrumentId, Money, Price, Quantity, Venue
 
-from framework.errors import ConfigError
+from framework.errors import PluginBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-EXAMPLES: dict[type, str] = {
-    InstrumentId: "EUR/USD.SIM",
-    BarType: "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL",
-    Price: "1.10250",
-    Quantity: "10000",
-    Money: "100000 USD",
-    Currency: "USD",
-    Venue: "SIM",
-}
-"""The engine's types a plugin's config may use, and a value of each as YAML writes it."""
+    from nautilus_trader.model import Currency, Money, Venue
 
-NUMBERS = (Price, Quantity)
+PLAIN_NUMBER = re.compile(r"[-+]?(?P<whole>[0-9]+(_[0-9]+)*)(\.(?P<decimals>[0-9]+))?")
+LONGEST = 200
+"""Characters; the engine prints no identifier, price or amount longer than this."""
+TIME = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"([T ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.(?P<fraction>[0-9]{1,9}))?)?)"
+    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+LAST_YEAR = 2261
+"""Nanoseconds since 1970 leave 64 bits in April 2262."""
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
 
 
-def decode_value(kind: type, value: Any) -> Any:
-    """`msgspec`'s `dec_hook`: one of the engine's values from what YAML says.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one of the engine's types is written.
+
+    Attributes:
+        article: The type in words: "an instrument".
+        example: A text that is one.
+        read: From text to the value; a `ValueError` says what is wrong.
+        amount: Whether whole numbers may be written without quotes.
+    """
+
+    article: str
+    example: str
+    read: Callable[[str], Any]
+    amount: bool = False
+
+
+def dec_hook(kind: type, value: Any) -> Any:
+    """Msgspec's decoding hook for the engine's types.
 
     Raises:
-        ValueError: The text is no such value; the message shows one that is.
+        ValueError: The value is no such thing; the message says how one is written.
+        PluginBroken: A plugin's config class declares a type that has no reading in YAML.
     """
-    if kind not in EXAMPLES:
-        raise NotImplementedError(f"a config field of type {kind!r} cannot be read from YAML")
-    number = kind in NUMBERS and isinstance(value, int | Decimal) and not isinstance(value, bool)
-    if not (isinstance(value, str) or number):
-        raise ValueError(f'expected text such as "{EXAMPLES[kind]}", got {_said(value)}')
-    text = str(value)
-    parse: Callable[[str], Any] = getattr(kind, "from_str", kind)
-    try:
-        parsed = parse(text)
-        if kind is Currency and not _known_currency(text):
-            raise ValueError("unknown currency")  # noqa: TRY301 - the engine invents one instead
-    except Exception as error:
-        raise ValueError(f'"{text}" is no {kind.__name__}; write it like "{EXAMPLES[kind]}" ({error})') from error
-    return parsed
+    reading = readings().get(kind)
+    if reading is None:
+        raise PluginBroken(
+            f"a setting of type {getattr(kind, '__name__', kind)} cannot be read from YAML",
+            remedy="Use text, numbers, lists, mappings, PluginConfig classes or the engine's values.",
+        )
+    if isinstance(value, kind):
+        return value
+    if reading.amount and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, float):
+        raise ValueError(  # noqa: TRY004 - msgspec reports a ValueError with its place
+            f"{value!r} without quotes is a binary fraction; write it as text: {quoted(value)}"
+        )
+    if not isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - as above
+            f'expected {reading.article} as text, such as "{reading.example}"'
+        )
+    return _read(reading, value)
 
 
-def encode_value(value: Any) -> Any:
-    """`msgspec`'s `enc_hook`: the text that `decode_value` reads back."""
-    if isinstance(value, tuple(EXAMPLES)):  # a bar type is an instance of one of its two variants
-        return str(value)
-    raise NotImplementedError(f"{type(value)!r} cannot be written to YAML")
+def enc_hook(value: Any) -> str:
+    """Msgspec's encoding hook: the text that `dec_hook` reads back as the same value."""
+    if not isinstance(value, tuple(readings())):  # a bar type is an instance of one of its two variants
+        raise NotImplementedError(f"{type(value).__name__} has no text that stands for it")
+    return str(value)
 
 
-def schema_value(kind: type) -> dict[str, Any]:
-    """`msgspec`'s `schema_hook`: a string, with an example."""
-    if kind not in EXAMPLES:
-        raise NotImplementedError(f"{kind!r} has no schema")
-    return {"type": "string", "examples": [EXAMPLES[kind]]}
+def schema_hook(kind: type) -> dict[str, Any]:
+    """Msgspec's JSON Schema hook: a string with an example."""
+    reading = readings().get(kind)
+    if reading is None:
+        raise NotImplementedError(f"{kind} has no schema")
+    return {"type": "string", "title": kind.__name__, "examples": [reading.example]}
 
 
 def to_plain(value: Any) -> Any:
-    """A config as mappings, lists, strings, numbers and booleans that read back as the same config."""
-    if isinstance(value, msgspec.Struct):
-        tag = value.__struct_config__.tag
-        fields = {
-            shown: to_plain(getattr(value, name))
-            for name, shown in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
-        }
-        return {str(value.__struct_config__.tag_field): tag, **fields} if tag is not None else fields
-    if isinstance(value, dict):
-        return {str(to_plain(key)): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted((to_plain(item) for item in value), key=str)
-    if isinstance(value, enum.Enum):
-        return value.value
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Decimal):
-        return str(value)
-    return encode_value(value)
+    """A config as mappings, lists, text, numbers, booleans and null, which decode to an equal config."""
+    return _digits(msgspec.to_builtins(value, enc_hook=enc_hook, str_keys=True, builtin_types=(Decimal,)))
+
+
+def to_decimal(value: Any) -> Decimal:
+    """A decimal written as text or as a whole number.
+
+    Raises:
+        ValueError: It is a float, or text that is no plain number.
+    """
+    if isinstance(value, float):
+        raise ValueError(  # noqa: TRY004 - msgspec reports a ValueError with its place
+            f"{value!r} without quotes is a binary fraction; write it as text: {quoted(value)}"
+        )
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError('expected a decimal as text, such as "0.1"')  # noqa: TRY004 - as above
+    text = str(value)
+    if not (PLAIN_NUMBER.fullmatch(text) and len(text) <= LONGEST):
+        raise ValueError(f'{_short(text)} is not a decimal; write digits and a point, such as "0.1"')
+    return Decimal(text)
 
 
 def to_nanos(text: str, *, end_of_day: bool = False) -> int:
-    """Nanoseconds since the epoch of an ISO 8601 date or time; UTC unless it says otherwise.
+    """Nanoseconds since 1970-01-01 UTC of an ISO 8601 date or time.
 
     Args:
-        text: Such as `2017-01-31`, `2017-01-31 14:00` or `2017-01-31T14:00:00+01:00`.
-        end_of_day: Read a date without a time as its last nanosecond instead of its first.
+        text: `2024-01-31`, `2024-01-31T09:30`, `2024-01-31 09:30:00.000000001Z`, `2024-01-31T09:30-05:00`.
+            Without an offset the time is UTC.
+        end_of_day: Whether a date alone means its last nanosecond instead of its first.
 
     Raises:
-        ConfigError: It is neither.
+        ValueError: It is no such text, or a time outside the years 1970 to 2261.
     """
+    match = TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f'{_short(text)} is not a date or time; write "2024-01-31", "2024-01-31T09:30:00" or '
+            '"2024-01-31T09:30:00-05:00"'
+        )
+    zone = (match["zone"] or "Z").replace("Z", "+00:00")
+    clock = (match["time"] or "00:00").partition(".")[0]
     try:
-        moment = dt.datetime.fromisoformat(text)
-        only_date = len(text.strip()) <= len("2017-01-31") and ":" not in text
+        moment = datetime.fromisoformat(f"{match['date']}T{clock}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f'"{text}" is not on the calendar or the clock: {error}') from error
+    if not datetime(1970, 1, 1, tzinfo=UTC).year <= moment.year <= LAST_YEAR:
+        raise ValueError(
+            f'"{text}" is outside the years 1970 to {LAST_YEAR}, which is what the engine counts'
+        )
+    elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    nanos = (elapsed.days * 86_400 + elapsed.seconds) * SECOND + int((match["fraction"] or "").ljust(9, "0"))
+    return nanos + DAY - 1 if end_of_day and match["time"] is None else nanos
+
+
+def check_instrument(text: str) -> None:
+    """Refuse text that names no instrument; a `ValueError` says how one is written."""
+    from nautilus_trader.model import InstrumentId  # noqa: PLC0415 - the engine loads when a value is read
+
+    _read(readings()[InstrumentId], text)
+
+
+def check_bars(text: str) -> None:
+    """Refuse text that names no bar type; a `ValueError` says how one is written."""
+    from nautilus_trader.model import BarType  # noqa: PLC0415 - the engine loads when a value is read
+
+    _read(readings()[BarType], text)
+
+
+def quoted(value: float) -> str:
+    """A float as the text that its writer meant."""
+    return f'"{Decimal(repr(value)):f}"'
+
+
+@cache
+def readings() -> Mapping[type, Reading]:
+    """How each of the engine's types is written."""
+    from nautilus_trader.model import (  # noqa: PLC0415 - the engine loads when a value is read
+        BarType,
+        Currency,
+        InstrumentId,
+        Money,
+        Price,
+        Quantity,
+        Venue,
+    )
+
+    return {
+        InstrumentId: Reading("an instrument", "EUR/USD.SIM", InstrumentId.from_str),
+        BarType: Reading("a bar type", "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL", BarType.from_str),
+        Venue: Reading("a venue", "SIM", _venue),
+        Currency: Reading("a currency", "USD", _currency),
+        Money: Reading("an amount of money", "100000.00 USD", _money),
+        Price: Reading("a price", "1.10050", lambda text: Price.from_str(_number(text)), amount=True),
+        Quantity: Reading("a quantity", "1000", lambda text: Quantity.from_str(_number(text)), amount=True),
+    }
+
+
+def _read(reading: Reading, text: str) -> Any:
+    problem: BaseException
+    try:
+        if not text or len(text) > LONGEST or text != text.strip() or not text.isprintable():
+            raise ValueError("it is empty, too long, or has spaces around it")  # noqa: TRY301 - one way out
+        return reading.read(text)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - the engine's parsers may panic, which is no Exception
+        problem = error
+    raise ValueError(
+        f'{_short(text)} is not {reading.article}, such as "{reading.example}": {problem}'
+    ) from problem
+
+
+def _number(text: str) -> str:
+    if not PLAIN_NUMBER.fullmatch(text):
+        raise ValueError("write digits and a point")
+    return text.replace("_", "")
+
+
+def _venue(text: str) -> Venue:
+    from nautilus_trader.model import Venue  # noqa: PLC0415 - the engine loads when a value is read
+
+    if "." in text:
+        raise ValueError("a venue is what stands after the last dot of an instrument")
+    return Venue(text)
+
+
+def _currency(code: str) -> Currency:
+    from nautilus_trader.model import Currency  # noqa: PLC0415 - the engine loads when a value is read
+
+    try:
+        return Currency.from_str(code, strict=True)
     except ValueError as error:
-        raise ConfigError(
-            f'"{text}" is neither a date nor a time', remedy="Write 2017-01-31 or 2017-01-31T14:00:00Z."
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    delta = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    nanos = (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000
-    if nanos < 0:
-        raise ConfigError(f'"{text}" is before 1970', remedy="Market time starts in 1970 here.")
-    return nanos + 86_400 * 1_000_000_000 - 1 if end_of_day and only_date else nanos
+        near = difflib.get_close_matches(
+            code.upper(), ("USD", "EUR", "GBP", "JPY", "USDT", "USDC", "BTC"), n=1
+        )
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise ValueError(f'the engine knows no currency "{code}"{hint}') from error
 
 
-def _known_currency(text: str) -> bool:
-    """True for a currency the engine knows: it invents a crypto currency for any other code."""
-    try:
-        Money.from_str(f"0 {text}")
-    except ValueError:
-        return False
-    return True
+def _money(text: str) -> Money:
+    from nautilus_trader.model import Money  # noqa: PLC0415 - the engine loads when a value is read
+
+    amount, _, code = text.partition(" ")
+    if not code:
+        raise ValueError("write the amount, a space and the currency")
+    digits = _number(amount)
+    currency = _currency(code)
+    decimals = digits.partition(".")[2].rstrip("0")
+    if len(decimals) > currency.precision:
+        raise ValueError(f"{code} has {currency.precision} decimals, so the engine would round it")
+    return Money.from_str(f"{digits} {code}")
 
 
-def _said(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict | list):
-        return f"a {'mapping' if isinstance(value, dict) else 'list'}"
-    return f"{value}"
+def _digits(value: Any) -> Any:
+    """Decimals as digits and a point: with an exponent they would be floats when read back from YAML."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, dict):
+        return {_digits(key): _digits(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_digits(item) for item in value]
+    return value
+
+
+def _short(text: str) -> str:
+    return f'"{text}"' if len(text) <= LONGEST else f'"{text[:20]}..." ({len(text)} characters)'
