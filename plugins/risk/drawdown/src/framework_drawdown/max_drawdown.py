@@ -1,0 +1,90 @@
+"""The drawdown from peak equity: flatten and halt when it has grown too large."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework import APPROVE, Deny, Halt, RiskRule
+from framework_drawdown.confirmation import Confirmation
+from framework_drawdown.equity import Equity
+from framework_drawdown.settings import BreakerConfig
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from nautilus_trader.model import OrderFilled
+
+    from framework import Mark, Market, Proposal, Verdict
+
+
+class MaxDrawdownConfig(BreakerConfig, frozen=True, kw_only=True):
+    """Settings of `max_drawdown`."""
+
+
+class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
+    """Watches equity against the highest it has been since the run started."""
+
+    def __init__(self, config: MaxDrawdownConfig) -> None:
+        super().__init__(config)
+        self._rise = Confirmation(config.confirm)
+        self._fall = Confirmation(config.confirm)
+        self._peak: Decimal | None = None
+        self._tripped = False
+
+    def start(self, market: Market) -> None:
+        """Find out how to value the account."""
+        super().start(market)
+        self._equity = Equity(market, self.config)
+
+    def check(self, proposal: Proposal) -> Verdict:
+        """Deny entries once the drawdown has been reached."""
+        del proposal
+        if self._tripped:
+            return Deny("the drawdown was reached; entries are over")
+        equity = self._equity.now()
+        if equity is None:
+            return Deny(self._equity.unknown())
+        if self._peak is not None and self._peak - equity >= self.config.loss_allowed(self._peak):
+            return Deny(self._reason(self._peak, equity))
+        return APPROVE
+
+    def on_fill(self, fill: OrderFilled) -> None:
+        """Take note that what is held has changed."""
+        del fill
+        self._equity.traded()
+
+    def on_mark(self, mark: Mark) -> Halt | None:
+        """Compare equity with its peak."""
+        if not self._equity.due() or self._tripped:
+            return None
+        equity = self._equity.now()
+        if equity is None:
+            return None
+        peak = self._climb(mark, equity)
+        if peak - equity < self.config.loss_allowed(peak):
+            self._fall.clear()
+            return None
+        if not (self._fall.add(mark.instrument_id, equity) or self._equity.settled):
+            return None
+        self._tripped = True
+        return Halt(self._reason(peak, equity))
+
+    def _climb(self, mark: Mark, equity: Decimal) -> Decimal:
+        """The peak so far; a new one is the lowest of the marks that confirm it."""
+        peak = self._peak
+        if peak is None or (self._equity.settled and equity > peak):
+            peak = equity
+            self._rise.clear()
+        elif equity <= peak:
+            self._rise.clear()
+        elif self._rise.add(mark.instrument_id, equity):
+            peak = max(peak, min(self._rise.values))
+        self._peak = peak
+        return peak
+
+    def _reason(self, peak: Decimal, equity: Decimal) -> str:
+        said, allowed = self.config.said, self.config.loss_allowed(peak)
+        return (
+            f"the drawdown of {said(peak - equity)} reached the {said(allowed)} allowed: "
+            f"equity {said(equity)}, at its peak {said(peak)}"
+        )
