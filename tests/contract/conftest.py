@@ -7,6 +7,7 @@ the marks out as the table in `docs/explanation/what-the-engine-does.md`.
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import textwrap
@@ -61,7 +62,9 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent == Path(__file__).parent and "contract" not in item.keywords:
-            raise pytest.UsageError(f"{item.nodeid} has no @pytest.mark.contract(number, says=..., leans=...)")
+            raise pytest.UsageError(
+                f"{item.nodeid} has no @pytest.mark.contract(number, says=..., leans=...)"
+            )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -137,7 +140,9 @@ class Door(ExecutionAlgorithm):
     """An execution algorithm that passes orders on, in another size when told so."""
 
     def __new__(cls, **_):
-        return ExecutionAlgorithm.__new__(cls, ExecutionAlgorithmConfig(exec_algorithm_id=ExecAlgorithmId("GATE")))
+        return ExecutionAlgorithm.__new__(
+            cls, ExecutionAlgorithmConfig(exec_algorithm_id=ExecAlgorithmId("GATE"))
+        )
 
     def __init__(self, *, size=None):
         super().__init__(ExecutionAlgorithmConfig(exec_algorithm_id=ExecAlgorithmId("GATE")))
@@ -189,7 +194,11 @@ class Lab:
         prices = values if isinstance(values, tuple) else (values,) * 4
         stamp = START + n * MINUTE
         return Bar(
-            bar_type or self.bar_type, *(Price(p, precision) for p in prices), Quantity(volume, 0), stamp, stamp
+            bar_type or self.bar_type,
+            *(Price(p, precision) for p in prices),
+            Quantity(volume, 0),
+            stamp,
+            stamp,
         )
 
     def bars(self, *values, volume=40_000_000, bar_type=None):
@@ -200,14 +209,20 @@ class Lab:
         closes = [1.1 + 0.0005 * (abs(n % 20 - 10) - 5) for n in range(count + 1)]
         rows = [
             (round(a, 5), round(max(a, b) + 0.0005, 5), round(min(a, b) - 0.0005, 5), round(b, 5))
-            for a, b in zip(closes, closes[1:], strict=False)
+            for a, b in itertools.pairwise(closes)
         ]
         return self.bars(*rows)
 
     def quote(self, n, bid, ask, size=1_000_000, instrument_id=None):
         stamp = START + n * MINUTE
         return QuoteTick(
-            instrument_id or self.id, Price(bid, 5), Price(ask, 5), Quantity(size, 0), Quantity(size, 0), stamp, stamp
+            instrument_id or self.id,
+            Price(bid, 5),
+            Price(ask, 5),
+            Quantity(size, 0),
+            Quantity(size, 0),
+            stamp,
+            stamp,
         )
 
     def trade(self, n, price, size=1_000_000):
@@ -218,7 +233,9 @@ class Lab:
             self.id, Price(price, 5), Quantity(size, 0), AggressorSide.BUY, TradeId(f"T{n}"), stamp, stamp
         )
 
-    def engine(self, *, data=(), strategies=(), actors=(), algorithms=(), venue=None, instruments=None, **config):
+    def engine(
+        self, *, data=(), strategies=(), actors=(), algorithms=(), venue=None, instruments=None, **config
+    ):
         """A BacktestEngine holding everything, not run yet."""
         engine = BacktestEngine(BacktestEngineConfig(**{"logging": self.silent, **config}))
         settings = {
@@ -310,7 +327,9 @@ class Lab:
             from nautilus_trader.backtest import *
         """
         code = textwrap.dedent(head) + textwrap.dedent(body)
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, **kwargs)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, **kwargs
+        )
         if check:
             assert done.returncode == 0, done.stderr
         return done

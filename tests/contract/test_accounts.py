@@ -45,7 +45,7 @@ def test_equity_is_marked_at_the_close(lab):
     leans=OUTCOME + "bar_updates stays at its default, True.",
 )
 def test_without_bar_updates_equity_ignores_the_position(lab):
-    probe, engine = lab.run(
+    _probe, engine = lab.run(
         {1: lambda s, bar: s.market(BUY, 100_000)},
         bars=lab.bars(1.1, 1.1, 1.11),
         portfolio=PortfolioConfig(bar_updates=False),
@@ -73,7 +73,8 @@ def test_by_default_there_is_a_snapshot_a_day(lab):
 
 @pytest.mark.contract(
     "C-854",
-    says="PortfolioConfig(snapshot_interval_ms=n) adds a snapshot every n ms; total_equity is Money, marked to market.",
+    says="PortfolioConfig(snapshot_interval_ms=n) adds a snapshot every n ms; total_equity is "
+    "Money, marked to market.",
     leans=OUTCOME + "framework/engine/backtest.py asks for some 2 000 of them.",
 )
 def test_snapshots_follow_the_interval_and_the_price(lab):
@@ -112,7 +113,8 @@ def test_without_the_equity_curve_there_are_no_returns(lab):
 
 @pytest.mark.contract(
     "C-856",
-    says="A position is marked in its instrument's quote currency; equity has one amount a currency, unconverted.",
+    says="A position is marked in its instrument's quote currency; equity has one amount a "
+    "currency, unconverted.",
     leans=OUTCOME + "a column a currency, never a sum over currencies.",
 )
 def test_equity_has_one_amount_a_currency(lab):
@@ -155,7 +157,8 @@ def test_the_base_currency_account_converts_profit(lab):
 
 @pytest.mark.contract(
     "C-858",
-    says="A cash account refuses an order its free balance cannot pay (OrderDenied), a margin account its margin.",
+    says="A cash account refuses an order its free balance cannot pay (OrderDenied), a margin "
+    "account its margin.",
     leans="framework/risk leaves affordability to the engine's own risk checks.",
 )
 @pytest.mark.parametrize(
@@ -168,4 +171,7 @@ def test_an_order_that_cannot_be_paid_is_refused(lab, account, size):
     probe, engine = lab.run({2: lambda s, bar: s.market(BUY, size)}, bars=lab.bars(*[1.1] * 4), venue=venue)
     assert probe.events()[-1] in {"OrderDenied", "OrderRejected"}
     assert engine.cache.positions_open() == []
-    assert Decimal(1_000_000) == engine.portfolio.account(SIM).balance_total(Currency.from_str("USD")).as_decimal()
+    assert (
+        Decimal(1_000_000)
+        == engine.portfolio.account(SIM).balance_total(Currency.from_str("USD")).as_decimal()
+    )

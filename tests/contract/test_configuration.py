@@ -42,7 +42,11 @@ def test_without_an_id_the_class_name_is_the_id(lab):
 )
 def test_a_strategy_id_added_with_defstruct_names_the_strategy(lab):
     bound = msgspec.defstruct(
-        "Bound", [("strategy_id", StrategyId), ("order_id_tag", object, None)], bases=(Plain,), frozen=True, kw_only=True
+        "Bound",
+        [("strategy_id", StrategyId), ("order_id_tag", object, None)],
+        bases=(Plain,),
+        frozen=True,
+        kw_only=True,
     )
     config = bound(period=3, strategy_id=StrategyId("vwap-eurusd-a1b2"))
     assert isinstance(config, Plain)
@@ -52,12 +56,15 @@ def test_a_strategy_id_added_with_defstruct_names_the_strategy(lab):
     (order,) = engine.cache.orders()
     assert str(probe.strategy_id) == "vwap-eurusd-a1b2"
     assert str(order.strategy_id) == "vwap-eurusd-a1b2"
-    assert str(order.client_order_id).startswith("O-20200913-122800-001-a1b2-"), "the tag is the last part of the id"
+    assert str(order.client_order_id).startswith("O-20200913-122800-001-a1b2-"), (
+        "the tag is the last part of the id"
+    )
 
 
 @pytest.mark.contract(
     "C-004",
-    says="Two strategies whose ids end in the same part after the last hyphen are refused (`order_id_tag conflict`).",
+    says="Two strategies whose ids end in the same part after the last hyphen are refused "
+    "(`order_id_tag conflict`).",
     leans="framework/engine/backtest.py engine_ids() appends a hash to every id because of this.",
 )
 def test_two_ids_with_the_same_tag_are_refused(lab):
@@ -90,7 +97,8 @@ class Carrier(StrategyConfig):
 @pytest.mark.contract(
     "C-006",
     says="A StrategyConfig subclass carries strategy_id, external_order_instrument_ids and our own struct.",
-    leans="The live node (framework/engine/) needs external_order_instrument_ids, which only this form carries.",
+    leans="The live node (framework/engine/) needs external_order_instrument_ids, which only "
+    "this form carries.",
 )
 def test_a_strategy_config_subclass_carries_our_struct_and_the_engines_fields(lab):
     config = Carrier(
@@ -104,7 +112,7 @@ def test_a_strategy_config_subclass_carries_our_struct_and_the_engines_fields(la
 
 @pytest.mark.contract(
     "C-007",
-    says="StrategyConfig does not coerce strings: `strategy_id=\"own-7\"` is a TypeError.",
+    says='StrategyConfig does not coerce strings: `strategy_id="own-7"` is a TypeError.',
     leans="framework/compose.py decodes identifiers itself before any engine object is made.",
 )
 def test_a_strategy_config_does_not_coerce_strings():
@@ -117,8 +125,10 @@ def test_a_strategy_config_does_not_coerce_strings():
 
 @pytest.mark.contract(
     "C-008",
-    says="`Strategy.__new__` takes one argument: a subclass with more constructor arguments needs its own __new__.",
-    leans="framework/engine/guard.py builds guarded(strategy)(config) and sets nothing else through the constructor.",
+    says="`Strategy.__new__` takes one argument: a subclass with more constructor arguments "
+    "needs its own __new__.",
+    leans="framework/engine/guard.py builds guarded(strategy)(config) and sets nothing else "
+    "through the constructor.",
 )
 def test_the_engines_constructor_accepts_one_argument_only():
     class Two(Strategy):

@@ -28,7 +28,8 @@ FEED = "framework/engine/feed.py "
 
 @pytest.mark.contract(
     "C-701",
-    says="Bars, quotes and trades reach on_bar, on_quote and on_trade; at equal times in the order they were added.",
+    says="Bars, quotes and trades reach on_bar, on_quote and on_trade; at equal times in the "
+    "order they were added.",
     leans=FEED + "adds streams in the order of node.yaml, so equal timestamps are not a matter of chance.",
 )
 @pytest.mark.parametrize("order", ["BQT", "TQB"])
@@ -110,8 +111,10 @@ SERVED = """
 
 @pytest.mark.contract(
     "C-703",
-    says="Strategies start in the order they were added but get one bar in an order that is random in each process.",
-    leans="framework/engine must put strategies that share a stream in order itself, or results differ between runs.",
+    says="Strategies start in the order they were added but get one bar in an order that is "
+    "random in each process.",
+    leans="framework/engine must put strategies that share a stream in order itself, or results "
+    "differ between runs.",
 )
 def test_strategies_that_share_a_stream_are_served_in_random_order(lab):
     runs = [lab.script(SERVED).stdout.split() for _ in range(4)]
@@ -126,8 +129,10 @@ def test_strategies_that_share_a_stream_are_served_in_random_order(lab):
 
 @pytest.mark.contract(
     "C-718",
-    says="Handlers run later, from an actor on the same stream, in an order of ours: orders and indicators are right.",
-    leans="framework/engine may restore the order of strategies this way before any of their orders is executed.",
+    says="Handlers run later, from an actor on the same stream, in an order of ours: orders "
+    "and indicators are right.",
+    leans="framework/engine may restore the order of strategies this way before any of their "
+    "orders is executed.",
 )
 def test_an_actor_can_put_strategies_in_order(lab):
     queue = []
@@ -287,7 +292,8 @@ def test_bars_give_the_cache_no_price(lab):
     def look(strategy, bar):
         cache = strategy.cache
         strategy.notes["prices"] = {
-            cache.price(lab.id, kind) for kind in (PriceType.LAST, PriceType.MID, PriceType.BID, PriceType.ASK)
+            cache.price(lab.id, kind)
+            for kind in (PriceType.LAST, PriceType.MID, PriceType.BID, PriceType.ASK)
         }
         strategy.notes["others"] = (cache.quote(lab.id), cache.trade(lab.id), cache.top_of_book(lab.id))
         strategy.notes["bar"] = cache.bar(lab.bar_type) == bar
@@ -298,7 +304,8 @@ def test_bars_give_the_cache_no_price(lab):
 
 @pytest.mark.contract(
     "C-710",
-    says="A quote gives cache.quote and cache.price for BID, ASK and MID; a trade gives cache.trade and LAST.",
+    says="A quote gives cache.quote and cache.price for BID, ASK and MID; a trade gives "
+    "cache.trade and LAST.",
     leans="framework/engine/books.py mark() takes the latest of quote, trade and bar.",
 )
 def test_quotes_and_trades_give_the_cache_a_price(lab):
@@ -309,7 +316,8 @@ def test_quotes_and_trades_give_the_cache_a_price(lab):
 
         def on_trade(self, trade):
             self.notes = {
-                kind: str(self.cache.price(lab.id, getattr(PriceType, kind))) for kind in ("BID", "ASK", "MID", "LAST")
+                kind: str(self.cache.price(lab.id, getattr(PriceType, kind)))
+                for kind in ("BID", "ASK", "MID", "LAST")
             }
 
     probe, _ = lab.run(strategy=Look(), bars=[[lab.quote(1, 1.1, 1.1002)], [lab.trade(2, 1.105)]])
@@ -334,7 +342,8 @@ def misfit(lab, price_precision, size_precision):
 
 @pytest.mark.contract(
     "C-711",
-    says="Bars of another precision reach the strategy and count as iterations; the venue ignores them: no market.",
+    says="Bars of another precision reach the strategy and count as iterations; the venue "
+    "ignores them: no market.",
     leans=FEED + "_check_instrument compares precisions before the run, as iterations cannot show it.",
 )
 @pytest.mark.parametrize(("price_precision", "size_precision"), [(4, 0), (6, 0), (5, 1)])
@@ -378,8 +387,8 @@ def test_quotes_of_another_precision_never_trade(lab):
 def test_a_precision_mismatch_is_one_line_after_twenty_events(lab):
     done = lab.script("""
         lab.silent = LoggerConfig(stdout_level=LogLevel.OFF)
-        for count in (19, 100):
-            bars = [Bar(lab.bar_type, *[Price(1.1, 4)] * 4, Quantity(1, 0), n, n) for n in range(1, count + 1)]
+        for rows in (19, 100):
+            bars = [Bar(lab.bar_type, *[Price(1.1, 4)] * 4, Quantity(1, 0), n, n) for n in range(1, rows + 1)]
             lab.run({}, bars=bars)
             print("RUN", file=sys.stderr, flush=True)
     """)
@@ -412,7 +421,8 @@ def test_what_can_be_pickled(lab):
 
 @pytest.mark.contract(
     "C-715",
-    says="The catalog refuses overlapping and unsorted writes; a write over the same interval is silently skipped.",
+    says="The catalog refuses overlapping and unsorted writes; a write over the same interval "
+    "is silently skipped.",
     leans="framework/catalog must remove the old file before it writes corrected data of the same interval.",
 )
 def test_what_the_catalog_refuses_to_write(lab):

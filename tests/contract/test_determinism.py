@@ -31,21 +31,27 @@ TWICE = """
         table = table.reset_index()
         cells[name] = {str(column): [str(cell) for cell in table[column]] for column in table.columns}
     cells["events"] = {"names": probe.events()}
-    cells["statistics"] = {"all": str([result.stats_pnls, result.stats_returns, sorted(result.stats_general.items())])}
+    parts = [result.stats_returns, result.stats_general]
+    statistics = [result.stats_pnls, *(sorted(part.items()) for part in parts)]
+    cells["statistics"] = {"all": str(statistics)}
     print(json.dumps(cells))
 """
 
 
 @pytest.mark.contract(
     "C-901",
-    says="Two processes differ in orders.init_id, fills.event_id, positions.position_id (closed ones) and .events only.",
-    leans="framework/report/hashing.py leaves these out of the result hash, or numbers them, and keeps the rest.",
+    says="Two processes differ in orders.init_id, fills.event_id, positions.position_id "
+    "(closed ones) and .events only.",
+    leans="framework/report/hashing.py leaves these out of the result hash, or numbers them, "
+    "and keeps the rest.",
 )
 def test_only_identifiers_are_random(lab):
     first, second = (json.loads(lab.script(TWICE).stdout) for _ in range(2))
     assert len(first["fills"]["client_order_id"]) >= 20, "a comparison of nothing shows nothing"
     random = {
-        name: [column for column in first[name] if sorted(first[name][column]) != sorted(second[name][column])]
+        name: [
+            column for column in first[name] if sorted(first[name][column]) != sorted(second[name][column])
+        ]
         for name in first
     }
     assert {name: sorted(columns) for name, columns in random.items()} == {
@@ -83,7 +89,7 @@ def test_closed_netting_positions_have_a_random_suffix(lab):
 def test_order_and_trade_ids_are_repeatable(lab):
     seen = []
     for _ in range(2):
-        probe, engine = lab.run({2: lambda s, bar: s.market(OrderSide.BUY, 1000)})
+        _probe, engine = lab.run({2: lambda s, bar: s.market(OrderSide.BUY, 1000)})
         (order,) = engine.cache.orders()
         seen.append((str(order.client_order_id), str(order.venue_order_id), str(order.last_trade_id)))
     assert seen[0] == seen[1]

@@ -1,4 +1,4 @@
-"""What a backtest fills, at which price and how much. Every expected price is worked out by hand from the bars."""
+"""What a backtest fills, at which price and how much, with every price worked out by hand from the bars."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ MARKET = "framework/report and the README promise fills at the bar's close; "
 
 def fills(probe):
     return [
-        (n, str(event.last_qty), str(event.last_px))
-        for n, name, event in probe.seen
-        if name == "OrderFilled"
+        (n, str(event.last_qty), str(event.last_px)) for n, name, event in probe.seen if name == "OrderFilled"
     ]
 
 
 @pytest.mark.contract(
     "C-501",
     says="A market order sent in on_bar fills at once, at the close of that very bar, not at the next open.",
-    leans=MARKET + "so a bar stamped at its open would be the future: framework/engine/feed.py refuses those.",
+    leans=MARKET + "so a bar stamped at its open would be the future: framework/engine/feed.py refuses "
+    "those.",
 )
 def test_a_market_order_fills_at_the_close_of_the_bar_that_caused_it(lab):
     bars = lab.bars(1.1, (1.1, 1.102, 1.099, 1.101), (1.105, 1.106, 1.104, 1.1055), 1.1)
@@ -33,7 +32,8 @@ def test_a_market_order_fills_at_the_close_of_the_bar_that_caused_it(lab):
 
 @pytest.mark.contract(
     "C-502",
-    says="Nothing tells the engine whether a bar is stamped at its open: such a bar trades at a price of the future.",
+    says="Nothing tells the engine whether a bar is stamped at its open: such a bar trades at "
+    "a price of the future.",
     leans="framework/catalog asks for the stamp on import, framework/engine/feed.py refuses bars without it.",
 )
 def test_an_open_stamped_bar_trades_at_a_future_price(lab):
@@ -49,8 +49,10 @@ def test_an_open_stamped_bar_trades_at_a_future_price(lab):
 
 @pytest.mark.contract(
     "C-503",
-    says="Each of a bar's four prices carries a quarter of its volume; the rest of a market order fills one tick worse.",
-    leans="framework/catalog warns about bars without volume; the quickstart sizes its orders below a quarter.",
+    says="Each of a bar's four prices carries a quarter of its volume; the rest of a market "
+    "order fills one tick worse.",
+    leans="framework/catalog warns about bars without volume; the quickstart sizes its orders "
+    "below a quarter.",
 )
 def test_a_quarter_of_the_volume_fills_at_the_price(lab):
     bars = lab.bars(1.1, 1.101, 1.1, 1.1, volume=1000)
@@ -61,7 +63,8 @@ def test_a_quarter_of_the_volume_fills_at_the_price(lab):
 @pytest.mark.contract(
     "C-504",
     says="A resting limit fills a quarter of the bar's volume each time its price is reached.",
-    leans=MARKET + "partial fills are usual on thin bars, so framework/risk counts what is filled, not what was sent.",
+    leans=MARKET + "partial fills are usual on thin bars, so framework/risk counts what is filled, not "
+    "what was sent.",
 )
 def test_a_resting_limit_fills_piece_by_piece(lab):
     dip = (1.101, 1.101, 1.0995, 1.101)
@@ -105,7 +108,8 @@ def test_a_stop_fills_at_its_trigger_or_at_the_gap(lab, bar, price):
 @pytest.mark.contract(
     "C-507",
     says="A stop whose trigger the market has already passed is rejected.",
-    leans="A bracket placed too tight loses its stop: framework/risk and strategies must look at OrderRejected.",
+    leans="A bracket placed too tight loses its stop: framework/risk and strategies must look "
+    "at OrderRejected.",
 )
 def test_a_stop_in_the_market_is_rejected(lab):
     def step(strategy, _):
@@ -120,8 +124,10 @@ def test_a_stop_in_the_market_is_rejected(lab):
 
 @pytest.mark.contract(
     "C-508",
-    says="A bar that reaches stop and target is walked open, high, low, close: a long bracket takes its target.",
-    leans="plugins/venues/simulated: adaptive_high_low must be known to the user, the default flatters longs.",
+    says="A bar that reaches stop and target is walked open, high, low, close: a long bracket "
+    "takes its target.",
+    leans="plugins/venues/simulated: adaptive_high_low must be known to the user, the default "
+    "flatters longs.",
 )
 @pytest.mark.parametrize(("adaptive", "exit_price"), [(False, "1.10300"), (True, "1.09900")])
 def test_the_high_comes_before_the_low(lab, adaptive, exit_price):

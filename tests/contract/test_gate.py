@@ -30,7 +30,8 @@ def make_bracket(strategy, size=10_000):
 
 @pytest.mark.contract(
     "C-401",
-    says="algorithm.deny_order(order, reason) called from outside gives a real OrderDenied, and DENIED in the cache.",
+    says="algorithm.deny_order(order, reason) called from outside gives a real OrderDenied, "
+    "and DENIED in the cache.",
     leans=DOOR + "a denied order is an event with a reason, not an exception.",
 )
 def test_an_order_can_be_denied_from_outside_the_algorithm(lab):
@@ -69,7 +70,8 @@ def test_every_leg_of_an_unsubmitted_bracket_can_be_denied(lab):
 
 @pytest.mark.contract(
     "C-403",
-    says="modify_order_in_place inside on_order gives a real OrderUpdated; the object handed in stays as it was.",
+    says="modify_order_in_place inside on_order gives a real OrderUpdated; the object handed "
+    "in stays as it was.",
     leans=DOOR + "on_order submits cache.order(id), not the object it got.",
 )
 def test_an_order_is_resized_inside_the_algorithm(lab):
@@ -117,7 +119,7 @@ def test_only_routed_orders_reach_the_algorithm(lab):
         strategy.market(BUY, 1000)
         strategy.submit_order(routed(strategy.order_factory.market(lab.id, BUY, Quantity(2000, 0))))
 
-    probe, engine = lab.run({2: step}, algorithms=[door])
+    _probe, engine = lab.run({2: step}, algorithms=[door])
     assert door.calls == [("on_order", "MarketOrder")]
     assert sorted(str(order.filled_qty) for order in engine.cache.orders()) == ["1000", "2000"]
 
@@ -133,7 +135,9 @@ def test_a_routed_order_needs_its_spawn_id(lab):
 
     def step(strategy, bar):
         try:
-            strategy.submit_order(routed(strategy.order_factory.market(lab.id, BUY, Quantity(1, 0)), spawn=False))
+            strategy.submit_order(
+                routed(strategy.order_factory.market(lab.id, BUY, Quantity(1, 0)), spawn=False)
+            )
         except BaseException as error:  # noqa: BLE001 - whatever the engine raises is the subject
             failed.append(type(error).__name__)
 
@@ -145,7 +149,8 @@ def test_a_routed_order_needs_its_spawn_id(lab):
 
 @pytest.mark.contract(
     "C-407",
-    says="A list with a routed leg is one on_order_list call with every leg; the default hands each to on_order.",
+    says="A list with a routed leg is one on_order_list call with every leg; the default hands "
+    "each to on_order.",
     leans=DOOR + "on_order_list resizes all legs before submitting any.",
 )
 def test_a_routed_list_arrives_whole(lab):
@@ -163,7 +168,8 @@ def test_a_routed_list_arrives_whole(lab):
 
 @pytest.mark.contract(
     "C-408",
-    says="A bracket resized leg by leg in the algorithm keeps its contingencies: children wait, then are accepted.",
+    says="A bracket resized leg by leg in the algorithm keeps its contingencies: children "
+    "wait, then are accepted.",
     leans=DOOR + "this is how a resized bracket keeps its stop.",
 )
 def test_a_resized_bracket_still_works(lab):
@@ -184,7 +190,8 @@ def test_a_resized_bracket_still_works(lab):
 
 @pytest.mark.contract(
     "C-409",
-    says="Denying only the stop of a bracket leaves a naked position: the entry fills, the target is rejected.",
+    says="Denying only the stop of a bracket leaves a naked position: the entry fills, the "
+    "target is rejected.",
     leans="framework/engine/desk.py admit_list: one denied leg denies the list.",
 )
 def test_denying_one_child_leaves_a_naked_position(lab):
@@ -213,7 +220,8 @@ class Counting(Strategy):
 
 @pytest.mark.contract(
     "C-410",
-    says="close_position, close_all_positions and market_exit send from inside the engine, past Python's submit_order.",
+    says="close_position, close_all_positions and market_exit send from inside the engine, "
+    "past Python's submit_order.",
     leans="framework/engine/guard.py overrides all three with versions that pass the gate.",
 )
 @pytest.mark.parametrize("road", ["close_position", "close_all_positions", "market_exit"])
@@ -230,7 +238,7 @@ def test_the_engines_own_exits_do_not_pass_submit_order(lab, road):
     probe = counted(plan={2: lambda s, bar: s.market(BUY, 1000), 4: leave})
     _, engine = lab.run(strategy=probe)
     assert probe.notes["submitted"] == 1, "the entry only"
-    entry, leaving = engine.cache.orders()
+    _entry, leaving = engine.cache.orders()
     assert leaving.is_reduce_only
     assert leaving.status == OrderStatus.FILLED
     assert engine.cache.positions_open() == []
@@ -238,7 +246,8 @@ def test_the_engines_own_exits_do_not_pass_submit_order(lab, road):
 
 @pytest.mark.contract(
     "C-411",
-    says="Python cannot put an OrderModifyRejected into the engine: not by publishing it, not by order.apply.",
+    says="Python cannot put an OrderModifyRejected into the engine: not by publishing it, not "
+    "by order.apply.",
     leans="framework/engine/guard.py calls the strategy's handlers itself when the gate refuses a change.",
 )
 def test_a_modify_rejection_made_in_python_reaches_nobody(lab):

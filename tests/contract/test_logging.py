@@ -1,4 +1,4 @@
-"""What the engine prints, and when it can be made silent. Each in its own process: the logger is one a process."""
+"""What the engine prints and when it is silent, each in its own process: the logger is one a process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def lines(text):
 
 @pytest.mark.contract(
     "C-201",
-    says="LoggerConfig(bypass_logging=True) is silent on stdout and stderr; swallowed tracebacks vanish with it.",
+    says="LoggerConfig(bypass_logging=True) is silent on stdout and stderr; swallowed "
+    "tracebacks vanish with it.",
     leans="framework/engine/guard.py keeps exceptions itself, so they survive any log level.",
 )
 def test_bypassing_the_logger_is_silent_even_about_exceptions(lab):
@@ -33,10 +34,13 @@ def test_bypassing_the_logger_is_silent_even_about_exceptions(lab):
 @pytest.mark.contract(
     "C-202",
     says="stdout_level=OFF keeps the banner and everything else off stdout; errors still go to stderr.",
-    leans="framework/engine/backtest.py LEVELS['off'] and `--json`, whose stdout must be JSON and nothing else.",
+    leans="framework/engine/backtest.py LEVELS['off'] and `--json`, whose stdout must be JSON "
+    "and nothing else.",
 )
 def test_level_off_leaves_errors_on_stderr(lab):
-    done = lab.script(RUN.format(levels="[0]", engine="dict(logging=LoggerConfig(stdout_level=LogLevel.OFF))"))
+    done = lab.script(
+        RUN.format(levels="[0]", engine="dict(logging=LoggerConfig(stdout_level=LogLevel.OFF))")
+    )
     assert lines(done.stdout) == [0]
     assert "ValueError: boom" in done.stderr
 

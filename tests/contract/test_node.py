@@ -37,7 +37,8 @@ def story(node):
 
 @pytest.mark.contract(
     "C-801",
-    says="Strategies added by hand after node.build() run, and dispose_on_completion=False keeps cache and reports.",
+    says="Strategies added by hand after node.build() run, and dispose_on_completion=False "
+    "keeps cache and reports.",
     leans=BACKTEST + "builds the node this way; framework/engine/outcome.py reads the reports afterwards.",
 )
 def test_a_strategy_added_to_a_built_node_runs(lab):
@@ -148,7 +149,8 @@ def test_a_reset_engine_runs_again_with_new_order_numbers(lab):
 
 @pytest.mark.contract(
     "C-807",
-    says="A SimulationModule written in Python is called once a data item and its Money is booked to the account.",
+    says="A SimulationModule written in Python is called once a data item and its Money is "
+    "booked to the account.",
     leans="plugins/venues may charge swaps and funding this way.",
 )
 def test_a_simulation_module_changes_the_balance(lab):

@@ -52,8 +52,10 @@ def test_a_submitted_order_is_executed_after_the_handler_returns(lab):
 
 @pytest.mark.contract(
     "C-302",
-    says="A fill calls on_order_filled, on_order_event, on_position_opened, on_position_event; the cache knows already.",
-    leans="framework/engine/guard.py tells the gate in on_order_filled, when the position must be up to date.",
+    says="A fill calls on_order_filled, on_order_event, on_position_opened, on_position_event; "
+    "the cache knows already.",
+    leans="framework/engine/guard.py tells the gate in on_order_filled, when the position must "
+    "be up to date.",
 )
 def test_the_order_of_the_handlers_of_a_fill(lab):
     calls = []
@@ -116,7 +118,8 @@ def test_the_same_order_can_be_submitted_twice(lab):
 
 @pytest.mark.contract(
     "C-305",
-    says="modify_order with nothing to change or of an unknown order raises RuntimeError; of a closed one, nothing.",
+    says="modify_order with nothing to change or of an unknown order raises RuntimeError; of a "
+    "closed one, nothing.",
     leans="framework/engine/guard.py: such an error comes out of the strategy's own call and fails the run.",
 )
 def test_a_pointless_modify_raises_or_does_nothing(lab):
@@ -140,7 +143,8 @@ def test_a_pointless_modify_raises_or_does_nothing(lab):
 
 @pytest.mark.contract(
     "C-306",
-    says="A real modify gives OrderPendingUpdate at once, then OrderUpdated; an impossible one OrderModifyRejected.",
+    says="A real modify gives OrderPendingUpdate at once, then OrderUpdated; an impossible one "
+    "OrderModifyRejected.",
     leans="framework/engine/guard.py imitates the second for a change the gate refuses.",
 )
 def test_a_modify_is_updated_or_rejected(lab):
@@ -166,7 +170,8 @@ def test_a_modify_is_updated_or_rejected(lab):
 
 @pytest.mark.contract(
     "C-307",
-    says="bracket() returns a list of three orders: entry, stop, target; OTO parent, OUO children, reduce-only.",
+    says="bracket() returns a list of three orders: entry, stop, target; OTO parent, OUO "
+    "children, reduce-only.",
     leans=DESK + "admit_list and the bracket of plugins/strategies.",
 )
 def test_a_bracket_is_a_list_of_entry_stop_and_target(lab):
@@ -180,7 +185,11 @@ def test_a_bracket_is_a_list_of_entry_stop_and_target(lab):
     entry, stop, target = bracket
     assert type(bracket) is list
     assert [type(o).__name__ for o in bracket] == ["MarketOrder", "StopMarketOrder", "LimitOrder"]
-    assert [o.contingency_type for o in bracket] == [ContingencyType.OTO, ContingencyType.OUO, ContingencyType.OUO]
+    assert [o.contingency_type for o in bracket] == [
+        ContingencyType.OTO,
+        ContingencyType.OUO,
+        ContingencyType.OUO,
+    ]
     assert [o.is_reduce_only for o in bracket] == [False, True, True]
     assert stop.parent_order_id == target.parent_order_id == entry.client_order_id
     assert len({str(o.order_list_id) for o in bracket}) == 1
@@ -216,14 +225,15 @@ def test_a_bracket_enters_then_leaves_by_one_side(lab):
 @pytest.mark.contract(
     "C-309",
     says="A list whose entry alone was made smaller: the venue shrinks stop and target to what was filled.",
-    leans=DESK + "resizes the children too; if it ever missed one, the venue still keeps them to the position.",
+    leans=DESK + "resizes the children too; if it ever missed one, the venue still keeps them to the "
+    "position.",
 )
 def test_children_follow_a_smaller_parent(lab):
     def smaller(orders):
         return [rebuilt(orders[0], quantity="2000"), *orders[1:]]
 
     bars = lab.bars(*[1.1] * 6)
-    probe, engine = lab.run({2: bracket_and_submit(lab, smaller)}, bars=bars)
+    _probe, engine = lab.run({2: bracket_and_submit(lab, smaller)}, bars=bars)
     assert [str(order.quantity) for order in engine.cache.orders()] == ["2000", "2000", "2000"]
 
 
@@ -252,7 +262,9 @@ def test_an_order_survives_being_taken_apart_and_put_together(lab, kind):
     probe, _ = lab.run({2: lambda s, bar: s.notes.update(order=ORDERS[kind](s.order_factory, lab.id))})
     order = probe.notes["order"]
     assert rebuilt(order).to_dict() == order.to_dict()
-    changed = rebuilt(order, exec_algorithm_id="GATE", exec_spawn_id=str(order.client_order_id), quantity="4000")
+    changed = rebuilt(
+        order, exec_algorithm_id="GATE", exec_spawn_id=str(order.client_order_id), quantity="4000"
+    )
     different = {key for key, value in order.to_dict().items() if changed.to_dict()[key] != value}
     assert different == {"exec_algorithm_id", "exec_spawn_id", "quantity"}
     assert changed.leaves_qty == q(4000)
@@ -348,7 +360,8 @@ def test_one_cancels_other_by_hand(lab):
 
 @pytest.mark.contract(
     "C-314",
-    says="An emulated order stays in the engine (OrderEmulated), is released at its trigger and only then submitted.",
+    says="An emulated order stays in the engine (OrderEmulated), is released at its trigger "
+    "and only then submitted.",
     leans=DESK + "flatten() cancels orders_emulated too; a latch must stop them before release.",
 )
 def test_an_emulated_order_is_submitted_when_it_is_released(lab):
@@ -365,7 +378,9 @@ def test_an_emulated_order_is_submitted_when_it_is_released(lab):
                 self.submit_order(order)
                 self.notes["emulated"] = len(self.cache.orders_emulated())
 
-    quotes = [lab.quote(n, price, price + 0.0001) for n, price in enumerate([1.1, 1.1, 1.1, 1.0985, 1.0985], 1)]
+    quotes = [
+        lab.quote(n, price, price + 0.0001) for n, price in enumerate([1.1, 1.1, 1.1, 1.0985, 1.0985], 1)
+    ]
     probe, engine = lab.run(strategy=OnQuotes(started=place, subscribe=False), bars=quotes)
     names = [name for _, name, _ in probe.seen]
     assert names == [
@@ -378,5 +393,7 @@ def test_an_emulated_order_is_submitted_when_it_is_released(lab):
     ]
     assert probe.notes["emulated"] == 1
     assert len({event.client_order_id for _, _, event in probe.seen}) == 1, "one order, initialised twice"
-    assert [n for n, name, _ in probe.seen if name == "OrderFilled"] == [4], "at the quote that reaches the limit"
+    assert [n for n, name, _ in probe.seen if name == "OrderFilled"] == [4], (
+        "at the quote that reaches the limit"
+    )
     assert engine.cache.orders()[0].status == OrderStatus.FILLED

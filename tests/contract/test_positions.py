@@ -105,7 +105,8 @@ def test_reduce_only_overshoot_is_cut_to_the_position(lab):
 
 @pytest.mark.contract(
     "C-607",
-    says="Resting reduce-only orders shrink with the position (OrderUpdated) and are cancelled when it is flat.",
+    says="Resting reduce-only orders shrink with the position (OrderUpdated) and are cancelled "
+    "when it is flat.",
     leans=DESK + "several exits may rest against one position.",
 )
 def test_resting_reduce_only_orders_follow_the_position(lab):
