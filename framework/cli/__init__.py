@@ -79,16 +79,22 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-) -> None:
-    """Plugin-based algorithmic trading: one node.yaml, from backtest to live."""
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         from framework import __version__  # noqa: PLC0415 - only for --version
 
         typer.echo(f"framework {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Plugin-based algorithmic trading: one node.yaml, from backtest to live."""
+    del version
 
 
 def _builtin(name: str) -> Callable[[], typer.Typer]:
