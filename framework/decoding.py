@@ -16,6 +16,7 @@ import msgspec
 
 from framework import values
 from framework.errors import ConfigError, PluginBroken
+from framework.scalars import short
 from framework.strict_yaml import yaml_path
 from framework.wording import Problem, Shape, members, nearest, shape_of, shown, worded
 
@@ -150,7 +151,10 @@ def _struct(kind: Any, value: Any, path: YamlPath, shape: Shape) -> Any:
     known = [*([config.tag_field] if config.tag_field else []), *fields]
     problems = [
         Problem(
-            (*path, key), f'unknown key "{key}"{nearest(key, known)}', f"Allowed: {', '.join(known)}.", True
+            (*path, key),
+            f'unknown key "{short(key)}"{nearest(key, known)}',
+            f"Allowed: {', '.join(known)}.",
+            True,
         )
         for key in value
         if key not in known

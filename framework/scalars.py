@@ -31,6 +31,8 @@ INTEGER = re.compile(r"[-+]?[0-9]+")
 HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
+SHOWN = 60
+"""Characters of a text in a message; the file shows the rest."""
 LARGEST = 2**63 - 1
 DIGITS = 20
 """No number of 64 bits has more digits, and converting a long one can take as long as its writer likes."""
@@ -62,7 +64,7 @@ def meaning(word: str) -> Scalar:
         other = OLD_BOOLEANS[word]
         raise Unclear(
             f"unquoted {word} is {other} to some YAML readers and text to others",
-            f'Write {other}, or "{word}" when the text is meant.',
+            f'Write {other}, or "{short(word)}" when the text is meant.',
         )
     return _number(word) if word[0] in NUMERIC else word
 
@@ -70,8 +72,8 @@ def meaning(word: str) -> Scalar:
 def _number(word: str) -> str | int | float:
     if NOT_FINITE.fullmatch(word):
         raise Unclear(
-            f"{word} is not a number a setting can have",
-            f'Write a finite number, or "{word}" when the text is meant.',
+            f"{short(word)} is not a number a setting can have",
+            f'Write a finite number, or "{short(word)}" when the text is meant.',
         )
     _refuse_two_readings(word)
     if INTEGER.fullmatch(word):
@@ -86,21 +88,21 @@ def _number(word: str) -> str | int | float:
 def _refuse_two_readings(word: str) -> None:
     if CLOCK.fullmatch(word):
         raise Unclear(
-            f"unquoted {word} is a number in base 60 to some YAML readers and text to others",
-            f'Write "{word}" in quotes.',
+            f"unquoted {short(word)} is a number in base 60 to some YAML readers and text to others",
+            f'Write "{short(word)}" in quotes.',
         )
     if OTHER_BASE.fullmatch(word):
         digits = word.lstrip("+-0") or "0"
         plain = f"{word[0] if word[0] == '-' else ''}{digits}"
-        write = f"{plain}, or " if digits.isdigit() else "the number in decimal, or "
+        write = f"{short(plain)}, or " if digits.isdigit() else "the number in decimal, or "
         raise Unclear(
-            f"unquoted {word} is a different number to different YAML readers",
-            f'Write {write}"{word}" when the text is meant.',
+            f"unquoted {short(word)} is a different number to different YAML readers",
+            f'Write {write}"{short(word)}" when the text is meant.',
         )
     if "_" in word and GROUPED.fullmatch(word) and DECIMAL_GROUPED.fullmatch(word):
         raise Unclear(
-            f"unquoted {word} is a number to some YAML readers and text to others",
-            f'Write {word.replace("_", "")}, or "{word}" when the text is meant.',
+            f"unquoted {short(word)} is a number to some YAML readers and text to others",
+            f'Write {short(word.replace("_", ""))}, or "{short(word)}" when the text is meant.',
         )
 
 
@@ -108,7 +110,7 @@ def _integer(word: str, base: int) -> int:
     value = int(word, base) if len(word) <= DIGITS else LARGEST + 1
     if abs(value) > LARGEST:
         raise Unclear(
-            f"the number {_short(word)} does not fit in 64 bits",
+            f"the number {short(word)} does not fit in 64 bits",
             "Write it in quotes when the setting takes text.",
         )
     return value
@@ -119,11 +121,12 @@ def _float(word: str) -> float:
     mantissa = re.split("[eE]", word)[0]
     if math.isinf(value) or (value == 0.0 and any(digit in mantissa for digit in "123456789")):
         raise Unclear(
-            f"the number {_short(word)} is beyond the range of a float",
+            f"the number {short(word)} is beyond the range of a float",
             "Write a number that a 64-bit float can hold.",
         )
     return value
 
 
-def _short(word: str) -> str:
-    return word if len(word) <= DIGITS else f"{word[:8]}... ({len(word)} characters)"
+def short(text: str) -> str:
+    """A text that may be long, as messages show it."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text)} characters)"

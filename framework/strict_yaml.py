@@ -22,6 +22,8 @@ type Mark = tuple[int, int]
 
 DEEPEST = 32
 """Levels of nesting; a node file has six, and its plugins' settings a few more."""
+MOST = 20_000
+"""Values in a file, which take a third of a second to read; a strategy has some twenty."""
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -31,10 +33,10 @@ def yaml_path(path: YamlPath) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif IDENTIFIER.fullmatch(step):
+        elif len(step) <= scalars.SHOWN and IDENTIFIER.fullmatch(step):
             text += f".{step}" if text else step
         else:
-            text += f'["{step}"]'
+            text += f'["{scalars.short(step)}"]'
     return text
 
 
@@ -96,13 +98,13 @@ class Builder:
         if isinstance(event, yaml.AliasEvent):
             self._fail(
                 event,
-                f"*{event.anchor} is an alias, and aliases are not used",
-                f'Write the value out, or "*{event.anchor}" in quotes when the text is meant.',
+                f"*{scalars.short(str(event.anchor))} is an alias, and aliases are not used",
+                f'Write the value out, or "*{scalars.short(str(event.anchor))}" in quotes when the text is meant.',
             )
         if event.anchor is not None:
             self._fail(
                 event,
-                f"&{event.anchor} is an anchor, and anchors are not used",
+                f"&{scalars.short(str(event.anchor))} is an anchor, and anchors are not used",
                 "Remove it and write the value out where it is needed.",
             )
         if getattr(event, "tag", None) is not None:
@@ -119,6 +121,8 @@ class Builder:
             return
         path = self._path(parent)
         self.values[path] = _mark(event)
+        if len(self.values) > MOST:
+            self._fail(event, f"the file holds more than {MOST} values", "Data belongs in the catalog.")
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, path)
@@ -161,7 +165,7 @@ class Builder:
         if not isinstance(key, str):
             self._fail(
                 event,
-                f"the key {event.value or 'before the colon'} is not text",
+                f"the key {scalars.short(event.value) or 'before the colon'} is not text",
                 f'Write it in quotes: "{event.value}".' if event.value else "Write a word before the colon.",
                 parent.path,
             )
@@ -170,7 +174,7 @@ class Builder:
             line, _ = self.keys[path]
             self._fail(
                 event,
-                f'the key "{key}" is already on line {line}',
+                f'the key "{scalars.short(key)}" is already on line {line}',
                 f"Keep one of lines {line} and {_mark(event)[0]}.",
                 path,
             )
@@ -232,7 +236,7 @@ def _last_line(event: yaml.Event) -> int:
 
 def _tag(event: Any) -> str:
     """A tag as it is written."""
-    return str(event.tag).replace("tag:yaml.org,2002:", "!!")
+    return scalars.short(str(event.tag).replace("tag:yaml.org,2002:", "!!"))
 
 
 def _mark(event: yaml.Event) -> Mark:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from framework.errors import PluginBroken
+from framework.scalars import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -237,7 +238,7 @@ def _currency(code: str) -> Currency:
             code.upper(), ("USD", "EUR", "GBP", "JPY", "USDT", "USDC", "BTC"), n=1
         )
         hint = f'; did you mean "{near[0]}"?' if near else ""
-        raise ValueError(f'the engine knows no currency "{code}"{hint}') from error
+        raise ValueError(f'the engine knows no currency "{short(code)}"{hint}') from error
 
 
 def _money(text: str) -> Money:
@@ -266,4 +267,4 @@ def _digits(value: Any) -> Any:
 
 
 def _short(text: str) -> str:
-    return f'"{text}"' if len(text) <= LONGEST else f'"{text[:20]}..." ({len(text)} characters)'
+    return f'"{short(text)}"'

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAliasType, Union,
 import msgspec
 
 from framework import values
+from framework.scalars import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,7 +121,5 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return (
-            f'"{value}"' if len(value) <= values.LONGEST else f'"{value[:20]}..." ({len(value)} characters)'
-        )
+        return f'"{short(value)}"'
     return str(value)
