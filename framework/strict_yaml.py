@@ -95,16 +95,17 @@ class Builder:
             )
 
     def _refuse_decorations(self, event: yaml.NodeEvent) -> None:
+        anchor = scalars.short(str(event.anchor))
         if isinstance(event, yaml.AliasEvent):
             self._fail(
                 event,
-                f"*{scalars.short(str(event.anchor))} is an alias, and aliases are not used",
-                f'Write the value out, or "*{scalars.short(str(event.anchor))}" in quotes when the text is meant.',
+                f"*{anchor} is an alias, and aliases are not used",
+                f'Write the value out, or "*{anchor}" in quotes when the text is meant.',
             )
         if event.anchor is not None:
             self._fail(
                 event,
-                f"&{scalars.short(str(event.anchor))} is an anchor, and anchors are not used",
+                f"&{anchor} is an anchor, and anchors are not used",
                 "Remove it and write the value out where it is needed.",
             )
         if getattr(event, "tag", None) is not None:

@@ -91,8 +91,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def worded(message: str, value: Any, path: YamlPath, shape: Shape) -> Problem:
     """Msgspec's message in the words of someone who writes YAML."""
-    words = [str(word) for m in members(shape.bare) if get_origin(m) is Literal for word in get_args(m)]
-    if message.startswith("Invalid enum value") or (words and not isinstance(value, str)):
+    choices = [member for member in members(shape.bare) if member is not type(None)]
+    words = [str(word) for choice in choices if get_origin(choice) is Literal for word in get_args(choice)]
+    if words and all(get_origin(choice) is Literal for choice in choices):
         hint = nearest(str(value), words) if isinstance(value, str) else ""
         return Problem(
             path, f"{shown(value)} is not one of the choices{hint}", f"One of: {', '.join(words)}."
