@@ -218,7 +218,7 @@ class _Parts:
         entry = self.node.strategies[index]
         offer, config = self._part("strategy", "strategies", index, entry.use)
         here = ("strategies", index, "config")
-        for path, value in _market_names(config):
+        for path, value in market_names(config):
             if not _has_data(value, streams):
                 raise self._error(
                     f'strategy "{entry.id}" needs {value}, and no data entry provides it',
@@ -238,7 +238,7 @@ class _Parts:
                     ("risk", index, "strategies", position),
                     _nearest(name, list(known), "strategies"),
                 )
-        for path, value in _market_names(config):
+        for path, value in market_names(config):
             if not _has_data(value, streams):
                 raise self._error(
                     f'risk rule "{entry.id or entry.use}" names {value}, and no data entry provides it',
@@ -263,10 +263,10 @@ class _Parts:
 
 def bar_types(config: Any) -> Iterator[BarType]:
     """Every bar type a strategy's settings name, those the engine has to build included."""
-    return (value for _, value in _market_names(config) if isinstance(value, BarType))
+    return (value for _, value in market_names(config) if isinstance(value, BarType))
 
 
-def _market_names(
+def market_names(
     value: Any, path: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every instrument and bar type inside a config, with its path."""
@@ -274,14 +274,14 @@ def _market_names(
         yield path, value
     elif isinstance(value, msgspec.Struct):
         for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
-            yield from _market_names(getattr(value, name), (*path, key))
+            yield from market_names(getattr(value, name), (*path, key))
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _market_names(key, (*path, str(key)))
-            yield from _market_names(item, (*path, str(key)))
+            yield from market_names(key, (*path, str(key)))
+            yield from market_names(item, (*path, str(key)))
     elif isinstance(value, list | tuple | set | frozenset):
         for index, item in enumerate(value):
-            yield from _market_names(item, (*path, index))
+            yield from market_names(item, (*path, index))
 
 
 def _has_data(value: InstrumentId | BarType, streams: tuple[Stream, ...]) -> bool:
