@@ -1,0 +1,243 @@
+"""What a strategy does wrong, if anything: each property is None or the problem in words, worked out once."""
+
+from __future__ import annotations
+
+import random
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from framework.compose import Stream
+from framework.errors import RunError
+from framework.testkit.fresh import Request, record_in_fresh_process
+from framework.testkit.market import silent_twin
+from framework.testkit.nodes import plan_strategy
+from framework.testkit.obstacles import DENY_EVERYTHING, HALVE_ENTRIES
+from framework.testkit.record import difference
+from framework.testkit.rerun import run_reset_run
+from framework.testkit.sight import Sight, home_of, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from framework.result import Result
+    from framework.testkit.lab import Lab, Outcome
+    from framework.testkit.tape import Tape
+
+TIMES_TEN = 10
+
+
+class Conduct:
+    """One strategy's conduct over one market.
+
+    Args:
+        lab: Where it runs.
+        seed: Chooses the moments at which the data is cut.
+        cuts: How many there are.
+    """
+
+    def __init__(self, lab: Lab, seed: int, cuts: int) -> None:
+        self.lab = lab
+        self._seed = seed
+        self._cuts = cuts
+
+    @cached_property
+    def _plain(self) -> tuple[Outcome, Sight]:
+        with watching(home_of(self.lab.spec.strategy)) as sight:
+            return self.lab.run(), sight
+
+    @property
+    def plain(self) -> Outcome:
+        """The run over the whole market with no rules."""
+        return self._plain[0]
+
+    @property
+    def crash(self) -> str | None:
+        """Why the plain run failed."""
+        return self.plain.failure
+
+    @property
+    def passes_the_gate_by(self) -> str | None:
+        """The order that did not pass the gate."""
+        return str(self.plain.error) if self.plain.past_the_gate else None
+
+    @property
+    def unsound(self) -> str | None:
+        """Anything that leaves no plain run to compare others with."""
+        return self.crash or self.passes_the_gate_by
+
+    def idle(self, orders: int) -> str | None:
+        """Whether there are fewer orders than it takes to judge the rest."""
+        given = len(self.plain.record.asked)
+        if given >= orders:
+            return None
+        return f"it asked for {given} things in {len(self.lab.market.times)} events; {orders} are needed"
+
+    @property
+    def forbidden_reads(self) -> str | None:
+        """Where it reads the wall clock or uncontrolled randomness."""
+        return "\n".join(self._plain[1].reads) or None
+
+    @property
+    def swallowed_bugs(self) -> str | None:
+        """Mistakes in its code that it caught itself: the run went on as if nothing had happened."""
+        return "\n".join(self._plain[1].bugs) or None
+
+    @cached_property
+    def wavers(self) -> str | None:
+        """How a second run in this process differs from the first."""
+        again = self.lab.run()
+        return again.failure or difference(self.plain.record.asked, again.record.asked)
+
+    @cached_property
+    def differs_when_fresh(self) -> str | None:
+        """How a run in a fresh process differs: other hashes, other global randomness, another clock."""
+        market = self.lab.market
+        with self.lab.in_place(market) as placed:
+            request = Request(self.lab.spec, self.lab.config, placed.catalog, market.streams())
+            try:
+                asked = record_in_fresh_process(request)
+            except RuntimeError as error:
+                return str(error)
+        return difference(self.plain.record.asked, asked)
+
+    @cached_property
+    def differs_after_reset(self) -> str | None:
+        """How the run after a reset differs from the run before it."""
+        with self.lab.in_place(self.lab.market) as placed:
+            plan = plan_strategy(
+                self.lab.spec, self.lab.config, catalog=placed.catalog, data=placed.streams()
+            )
+            try:
+                first, second = run_reset_run(plan, placed)
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises is what the test reports
+                return f"{type(error).__name__}: {error}"
+        return difference(first.asked, second.asked)
+
+    @cached_property
+    def dies_without_data(self) -> str | None:
+        """What happens when it starts, sees no event of its own, and stops."""
+        silent = silent_twin(self.lab.market)
+        written = silent.rewritten(self.lab.folder / "silent", lambda tape: tape)
+        streams = tuple(Stream("bars", bar_type.instrument_id, bar_type) for bar_type in silent.bar_types)
+        outcome = self.lab.run_on_other_streams(written, streams)
+        return outcome.failure
+
+    def dies_on_short_data(self, lengths: tuple[int, ...]) -> str | None:
+        """What happens when the data ends after that many events."""
+        for length in lengths:
+            outcome = self.lab.run_changed(_first(length))
+            if outcome.failure:
+                return f"after {length} events: {outcome.failure}"
+        return None
+
+    @cached_property
+    def dies_of_denials(self) -> str | None:
+        """What happens when every order is denied."""
+        return self._under_rule("denied", DENY_EVERYTHING)
+
+    @cached_property
+    def dies_of_resizing(self) -> str | None:
+        """What happens when every entry leaves at half its size."""
+        halved = self.lab.run(rules=[HALVE_ENTRIES])
+        if halved.failure or halved.result is None:
+            return halved.failure
+        if not any(decision.verdict == "resize" for decision in halved.result.decisions):
+            return "no entry was large enough to be halved: let the settings order at least two steps"
+        mistaken = [d for d in halved.result.denials if d.rule == "gate"]
+        if mistaken and not self._result.denials:
+            return (
+                f"{len(mistaken)} exits were refused because they were larger than the position, the first: "
+                f"{mistaken[0].side} {mistaken[0].quantity}, {mistaken[0].reason}"
+            )
+        return None
+
+    def mistakes_partial_fills(self, steps: int, tolerance: float) -> str | None:
+        """What goes wrong when no event of the market trades more than that many size steps."""
+        thin = self.lab.run_changed(lambda tape: tape.thinned(steps))
+        if thin.failure or thin.result is None:
+            return thin.failure
+        if not _has_partial_fills(thin.result):
+            return f"no order was filled in parts: let the settings order more than {steps} size steps"
+        for what, sizes in (("order", _order_sizes), ("position", _position_sizes)):
+            usual, largest = max(sizes(self._result), default=0.0), max(sizes(thin.result), default=0.0)
+            if largest > usual * tolerance:
+                return (
+                    f"its largest {what} was {usual:g} when filled whole and {largest:g} when filled in parts"
+                )
+        return None
+
+    @cached_property
+    def sees_past_the_end(self) -> str | None:
+        """The first decision that is another one when the data ends right after it."""
+        return self._compared(self._ended)
+
+    @cached_property
+    def sees_the_future(self) -> str | None:
+        """The first decision that is another one when other data follows: shuffled, and ten times dearer."""
+        return self._compared(self._shuffled) or self._compared(self._dearer)
+
+    def _compared(self, change: Callable[[int], Callable[[Tape], Tape]]) -> str | None:
+        for moment in self._moments(self._cuts):
+            changed = self.lab.run_changed(change(moment), asked_only=True)
+            found = difference(self.plain.record.before(moment), changed.record.before(moment))
+            if found:
+                return f"with other data after {moment}, {found}"
+        return None
+
+    @staticmethod
+    def _ended(moment: int) -> Callable[[Tape], Tape]:
+        return lambda tape: tape.until(moment)
+
+    def _shuffled(self, moment: int) -> Callable[[Tape], Tape]:
+        return lambda tape: tape.shuffled_after(moment, self._seed)
+
+    @staticmethod
+    def _dearer(moment: int) -> Callable[[Tape], Tape]:
+        return lambda tape: tape.scaled_after(moment, TIMES_TEN)
+
+    def _moments(self, count: int) -> list[int]:
+        """Seeded moments at which every stream has begun and none has ended, half of them at decisions."""
+        rng = random.Random(self._seed)  # noqa: S311 - where to cut, not secrets
+        begun = max(tape.rows[0].ts for tape in self.lab.market.tapes)
+        ends = min(tape.rows[-1].ts for tape in self.lab.market.tapes)
+        times = [ts for ts in self.lab.market.times if begun <= ts < ends]
+        decided = sorted({a.ts for a in self.plain.record.asked if not a.stopping and begun <= a.ts < ends})
+        chosen = rng.sample(decided, min(len(decided), (count + 1) // 2))
+        return sorted({*chosen, *rng.sample(times, min(len(times), count - len(chosen)))})
+
+    def _under_rule(self, what: str, rule: object) -> str | None:
+        outcome = self.lab.run(rules=[rule])  # type: ignore[list-item]
+        if outcome.failure or outcome.result is None:
+            return outcome.failure
+        if not outcome.result.decisions:
+            return f"no order was {what}, so nothing was shown"
+        return None
+
+    @property
+    def _result(self) -> Result:
+        if self.plain.result is None:
+            raise RunError("there is no plain run to compare with")
+        return self.plain.result
+
+
+def _first(length: int) -> Callable[[Tape], Tape]:
+    return lambda tape: tape.first(length)
+
+
+def _has_partial_fills(result: Result) -> bool:
+    fills = result.fills
+    return bool(len(fills)) and bool(fills.index.duplicated().any() or _left_over(result))
+
+
+def _left_over(result: Result) -> bool:
+    orders = result.orders
+    done = orders["filled_qty"].astype(float)
+    return bool(((done > 0) & (done < orders["quantity"].astype(float))).any())
+
+
+def _order_sizes(result: Result) -> list[float]:
+    return [float(size) for size in result.orders["quantity"]] if len(result.orders) else []
+
+
+def _position_sizes(result: Result) -> list[float]:
+    return [float(size) for size in result.positions["peak_qty"]] if len(result.positions) else []
