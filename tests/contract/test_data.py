@@ -63,7 +63,7 @@ def test_streams_arrive_in_the_order_they_were_added(lab, order):
 @pytest.mark.contract(
     "C-702",
     says="A strategy sees a bar before any actor does, although the actor was added and started first.",
-    leans="framework/engine/watch.py: a rule fed by the Watch judges a bar after the strategies acted on it.",
+    leans="framework/engine/watch.py Conductor: prices reach the gate first only because it makes them.",
 )
 def test_strategies_get_a_bar_before_actors(lab):
     seen = []
@@ -113,8 +113,8 @@ SERVED = """
     "C-703",
     says="Strategies start in the order they were added but get one bar in an order that is "
     "random in each process.",
-    leans="framework/engine must put strategies that share a stream in order itself, or results "
-    "differ between runs.",
+    leans="framework/engine/watch.py Conductor puts strategies in the order of node.yaml; without it two "
+    "processes disagree.",
 )
 def test_strategies_that_share_a_stream_are_served_in_random_order(lab):
     runs = [lab.script(SERVED).stdout.split() for _ in range(4)]
@@ -131,8 +131,7 @@ def test_strategies_that_share_a_stream_are_served_in_random_order(lab):
     "C-718",
     says="Handlers run later, from an actor on the same stream, in an order of ours: orders "
     "and indicators are right.",
-    leans="framework/engine may restore the order of strategies this way before any of their "
-    "orders is executed.",
+    leans="framework/engine/watch.py Conductor does exactly this.",
 )
 def test_an_actor_can_put_strategies_in_order(lab):
     queue = []
@@ -400,7 +399,7 @@ def test_a_precision_mismatch_is_one_line_after_twenty_events(lab):
 @pytest.mark.contract(
     "C-714",
     says="Instruments cannot be pickled; ticks, bars, prices, identifiers and money can.",
-    leans="framework/report and anything that crosses a process sends instruments by to_dict.",
+    leans="Anything that crosses a process sends instruments by to_dict.",
 )
 def test_what_can_be_pickled(lab):
     for thing in (

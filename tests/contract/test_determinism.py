@@ -42,8 +42,7 @@ TWICE = """
     "C-901",
     says="Two processes differ in orders.init_id, fills.event_id, positions.position_id "
     "(closed ones) and .events only.",
-    leans="framework/report/hashing.py leaves these out of the result hash, or numbers them, "
-    "and keeps the rest.",
+    leans="framework/hashing.py leaves these out of the result hash, or numbers them, and keeps the rest.",
 )
 def test_only_identifiers_are_random(lab):
     first, second = (json.loads(lab.script(TWICE).stdout) for _ in range(2))
@@ -67,7 +66,7 @@ def test_only_identifiers_are_random(lab):
 @pytest.mark.contract(
     "C-902",
     says="The id of a closed NETTING position in the report is the position's id and a random UUID.",
-    leans="framework/report/hashing.py numbers UUIDs in order of appearance.",
+    leans="framework/hashing.py numbers UUIDs in order of appearance.",
 )
 def test_closed_netting_positions_have_a_random_suffix(lab):
     plan = {

@@ -9,7 +9,7 @@ from nautilus_trader.execution import FeeModel, FillModel, MakerTakerFeeModel, O
 from nautilus_trader.model import Currency, Money, OrderSide, Price, Quantity
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
-MARKET = "framework/report and the README promise fills at the bar's close; "
+MARKET = "Every number in a report rests on it; "
 
 
 def fills(probe):
@@ -51,8 +51,7 @@ def test_an_open_stamped_bar_trades_at_a_future_price(lab):
     "C-503",
     says="Each of a bar's four prices carries a quarter of its volume; the rest of a market "
     "order fills one tick worse.",
-    leans="framework/catalog warns about bars without volume; the quickstart sizes its orders "
-    "below a quarter.",
+    leans=MARKET + "volumes must be real: made-up ones decide how much is filled at the price.",
 )
 def test_a_quarter_of_the_volume_fills_at_the_price(lab):
     bars = lab.bars(1.1, 1.101, 1.1, 1.1, volume=1000)
@@ -108,8 +107,7 @@ def test_a_stop_fills_at_its_trigger_or_at_the_gap(lab, bar, price):
 @pytest.mark.contract(
     "C-507",
     says="A stop whose trigger the market has already passed is rejected.",
-    leans="A bracket placed too tight loses its stop: framework/risk and strategies must look "
-    "at OrderRejected.",
+    leans="Strategies must look at OrderRejected: a bracket placed too tight loses its stop.",
 )
 def test_a_stop_in_the_market_is_rejected(lab):
     def step(strategy, _):

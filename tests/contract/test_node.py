@@ -172,7 +172,7 @@ def test_a_simulation_module_changes_the_balance(lab):
 @pytest.mark.contract(
     "C-808",
     says="strategy.save() and load() call on_save and on_load directly, without a database.",
-    leans="The journal (framework/journal) will keep a strategy's state with them.",
+    leans="The journal of live runs will keep a strategy's state with them.",
 )
 def test_save_and_load_work_without_a_database(lab):
     class Saving(lab.Probe):

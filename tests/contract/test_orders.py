@@ -99,7 +99,7 @@ def test_a_python_order_is_a_copy_that_never_changes(lab):
 @pytest.mark.contract(
     "C-304",
     says="The same order object submitted twice is accepted twice, under one id, over the first one's state.",
-    leans=DESK + "must refuse an id it has seen, or an order reaches the venue twice.",
+    leans=DESK + "refuses an order it has approved before, or it would reach the venue twice.",
 )
 def test_the_same_order_can_be_submitted_twice(lab):
     def cancel(strategy, bar):

@@ -16,7 +16,7 @@ def statuses(engine):
 @pytest.mark.contract(
     "C-601",
     says="NETTING: one position a strategy and instrument, `INSTRUMENT-STRATEGY`, reused after it was flat.",
-    leans="framework/report tells round trips apart by their times, because the id stays the same.",
+    leans="The trades of a report are told apart by their times, because the id stays the same.",
 )
 def test_a_netting_position_keeps_its_id_through_flat(lab):
     plan = {

@@ -36,3 +36,19 @@ def test_every_number_is_used_once():
     )
     assert [number for number, count in numbers.items() if count > 1] == []
     assert len(numbers) > 100
+
+
+@pytest.mark.contract(
+    "C-993",
+    says="Every file and folder of the project that the tests name is there.",
+    leans="The reader of a failure: a name that leads nowhere helps nobody.",
+)
+def test_every_file_named_is_there():
+    root = HERE.parents[1]
+    named = {
+        name.rstrip(".")
+        for path in HERE.glob("test_*.py")
+        for name in re.findall(r"\b(?:framework|plugins)/[\w/.]+", path.read_text())
+    }
+    assert {name for name in named if not (root / name).exists()} == set()
+    assert len(named) > 10
