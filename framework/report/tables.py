@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 POSITIONS = 250
 """How many positions the page lists; all of them are in `positions.parquet`."""
 
-_SHARES = frozenset({"Win Rate"})
+_SHARES = ("Win Rate", "Returns Volatility", "CAGR", "Max Drawdown")
 _ORDER = (
     "PnL (total)",
     "PnL% (total)",
@@ -34,6 +34,9 @@ _ORDER = (
     "Sortino",
     "Profit Factor",
     "Risk Return",
+    "CAGR",
+    "Max Drawdown",
+    "Calmar",
     "Returns Volatility",
 )
 
@@ -212,7 +215,7 @@ def _figure(name: str, value: float | None, currency: str) -> str:
     if "%" in name:
         text = words.number(value)
         return text if text == words.NOTHING else f"{text}%"
-    if name in _SHARES or "(Return)" in name or name.startswith("Returns Volatility"):
+    if name.startswith(_SHARES) or "(Return)" in name:
         return words.percent(value, 3 if "(Return)" in name else 2)
     return words.money(value, currency) if currency else words.figure(value)
 

@@ -26,6 +26,11 @@ ALL_POINTS = 40_000
 POSITIONS = 500
 """How many positions one instrument's chart marks; beyond that an even choice."""
 
+CROWD = 120
+"""From this many positions on, their marks are smaller."""
+
+_RIM = {"color": "--panel", "width": 1}
+
 
 def prices(result: Result) -> charts.Chart | None:
     """One chart an instrument, those with positions first."""
@@ -106,25 +111,26 @@ def _price(value: float) -> float | None:
 def _marks(positions: pd.DataFrame) -> list[dict[str, Any]]:
     """Entries, exits and the lines between them, grouped so that the legend switches them on and off."""
     rows = [_Position(row) for row in positions.to_dict("records")]
+    size = 9 if len(rows) <= CROWD else 6
     traces = []
     for won, name, color in ((True, "Profit", "--up"), (False, "Loss", "--down")):
         closed = [row for row in rows if row.exit_time and row.won is won]
         if closed:
-            traces += _links(closed, name, color)
+            traces += _links(closed, name, color, size - 2)
     for side, name, symbol, color in (
         ("BUY", "Long entry", "triangle-up", "--accent"),
         ("SELL", "Short entry", "triangle-down", "--series-3"),
     ):
         entered = [row for row in rows if row.side == side]
         if entered:
-            marker = {"symbol": symbol, "size": 9, "color": color, "line": {"color": "--panel", "width": 1}}
+            marker = {"symbol": symbol, "size": size, "color": color, "line": _RIM}
             x, y = [row.entry_time for row in entered], [row.entry_price for row in entered]
             texts = [row.entry_text for row in entered]
             traces.append(_points(f"{name} ({len(entered):,})", x, y, texts, marker))
     return traces
 
 
-def _links(closed: list[_Position], name: str, color: str) -> list[dict[str, Any]]:
+def _links(closed: list[_Position], name: str, color: str, size: int) -> list[dict[str, Any]]:
     x = [part for row in closed for part in (row.entry_time, row.exit_time, None)]
     y = [part for row in closed for part in (row.entry_price, row.exit_price, None)]
     line = {
@@ -138,7 +144,7 @@ def _links(closed: list[_Position], name: str, color: str) -> list[dict[str, Any
         "line": {"color": color, "width": 1.4, "dash": "dot"},
     }
     symbol = "circle" if name == "Profit" else "x"
-    marker = {"symbol": symbol, "size": 7, "color": color, "line": {"color": "--panel", "width": 1}}
+    marker = {"symbol": symbol, "size": size, "color": color, "line": _RIM}
     exits = _points(
         f"{name} ({len(closed):,})",
         [row.exit_time for row in closed],
