@@ -196,15 +196,20 @@ class Desk:
     def flatten(self, strategy: Any) -> None:
         """Cancel every working order of the strategy and close every position that is not being closed."""
         cache = self._books.cache
-        working = [
-            *cache.orders_open(strategy_id=self.engine_id),
-            *cache.orders_inflight(strategy_id=self.engine_id),
-            *cache.orders_emulated(strategy_id=self.engine_id),
-        ]
         closing = set(self._closing.values())
-        for order in working:
-            if order.client_order_id not in closing and not order.is_pending_cancel:
-                strategy.cancel_order(order.client_order_id)
+        # An order submitted a moment ago is in none of the cache's lists yet, but among the entries.
+        working = {
+            order.client_order_id: order
+            for order in (
+                *cache.orders_open(strategy_id=self.engine_id),
+                *cache.orders_inflight(strategy_id=self.engine_id),
+                *cache.orders_emulated(strategy_id=self.engine_id),
+                *self._entries.working(cache),
+            )
+        }
+        for client_order_id, order in working.items():
+            if client_order_id not in closing and not order.is_pending_cancel:
+                strategy.cancel_order(client_order_id)
         for position in self._books.positions(self.strategy_id):
             known = self._closing.get(position.id)
             if known is None or cache.is_order_closed(known):

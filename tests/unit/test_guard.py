@@ -80,16 +80,15 @@ def quantity(size):
     return Quantity.from_str(str(size))
 
 
-def run(market, strategy, *rules):
+def run(market, strategy, *rules, config=None, data=None):
     """The strategy, the engine's orders by number, and the gate's decisions, after a whole run."""
     spec = StrategySpec(name="scripted", strategy=strategy, config=OneBarType)
     rule_specs = [
         (RiskSpec(name=f"rule_{number}", rule=rule, config=NoConfig), NoConfig())
         for number, rule in enumerate(rules)
     ]
-    plan = plan_strategy(
-        spec, OneBarType(bar_type=market.bar_types[0]), catalog=market.catalog, rules=rule_specs
-    )
+    config = config or OneBarType(bar_type=market.bar_types[0])
+    plan = plan_strategy(spec, config, catalog=market.catalog, rules=rule_specs, data=data)
     node = backtest.build(plan)
     try:
         backtest._replay(node)
@@ -152,22 +151,37 @@ def test_a_resized_order_is_updated_before_it_is_submitted(market):
     assert (decision.quantity, decision.resized_to) == ("10000", "5000")
 
 
-def test_an_emulated_order_is_resized_when_it_is_released(market):
-    class Buys(Scripted):
-        def step_5(self):
-            self.submit_order(
-                self.order_factory.limit(
-                    self.instrument_id,
-                    OrderSide.BUY,
-                    quantity(10_000),
-                    self.away(5_000),
-                    emulation_trigger=TriggerType.LAST_PRICE,
-                )
-            )
+def test_an_emulated_order_is_resized_when_it_is_released(market, tmp_path):
+    quotes = simulate(tmp_path / "catalog", kind="quotes", length=60, step="1-HOUR")
 
-    strategy, orders, _ = run(market, Buys, Halves)
-    assert "OrderReleased" in strategy.names()
-    assert all(order.filled_qty == quantity(5_000) for order in orders)
+    class Buys(Strategy):
+        def on_start(self):
+            self.names = []
+            self.instrument_id = self.config.bar_type.instrument_id
+            self.subscribe_quotes(self.instrument_id)
+
+        def on_quote(self, quote):
+            if not self.names:
+                above = Price.from_decimal_dp(quote.ask_price.as_decimal() * 2, 5)
+                self.submit_order(
+                    self.order_factory.limit(
+                        self.instrument_id,
+                        OrderSide.BUY,
+                        quantity(10_000),
+                        above,
+                        emulation_trigger=TriggerType.BID_ASK,
+                    )
+                )
+
+        def on_order_event(self, event):
+            self.names.append(type(event).__name__)
+
+    # The bars are named to carry the instrument, and built by the engine from the quotes.
+    config = OneBarType(bar_type=BarType.from_str(f"{market.instrument_ids[0]}-1-DAY-MID-INTERNAL"))
+    strategy, orders, _ = run(quotes, Buys, Halves, config=config, data=quotes.streams())
+    assert "OrderReleased" in strategy.names
+    assert "OrderUpdated" in strategy.names
+    assert sum(order.filled_qty.as_decimal() for order in orders) == 5_000
 
 
 def test_a_denied_bracket_is_denied_leg_by_leg(market):
@@ -564,3 +578,25 @@ def test_a_halt_in_the_middle_of_a_fill_leaves_no_position_behind(market):
     strategy, orders, _ = run(market, Trades, OnFirstFill)
     assert strategy.bars == 60
     assert sum(order.signed_decimal_qty() for order in orders if order.status == OrderStatus.FILLED) == 0
+
+
+def test_a_halt_also_recalls_the_order_that_was_submitted_a_moment_ago(market):
+    class OnFirstFill(RiskRule):
+        def on_fill(self, fill):
+            return Halt("first fill")
+
+    class Chases(Scripted):
+        def step_5(self):
+            self.submit_order(self.market())
+
+        def on_order_filled(self, event):
+            if not hasattr(self, "chased"):
+                self.chased = self.order_factory.limit(
+                    self.instrument_id, OrderSide.BUY, quantity(1_000), self.away(-9_000)
+                )
+                self.submit_order(self.chased)
+
+    _, orders, _ = run(market, Chases, OnFirstFill)
+    assert orders[1].status == OrderStatus.CANCELED
+    assert orders[2].status == OrderStatus.FILLED
+    assert orders[2].side == OrderSide.SELL
