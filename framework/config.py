@@ -137,9 +137,9 @@ class DataEntry(Entry, frozen=True, kw_only=True):
         """Refuse none or two of the keys, and text that the engine does not understand."""
         said = [name for name in ("bars", "quotes", "trades") if getattr(self, name) is not None]
         if len(said) != 1:
-            got = "and ".join(f"`{name}` " for name in said)
+            got = " and ".join(said) or "none"
             raise ValueError(
-                f"write exactly one of bars, quotes and trades in an entry, not {got or 'none '}".strip()
+                f"an entry names exactly one of bars, quotes and trades, not {got}; write an entry for each"
             )
         name = said[0]
         try:
@@ -163,7 +163,7 @@ class LogEntry(Entry, frozen=True, kw_only=True):
     level: Annotated[
         Literal["off", "error", "warning", "info", "debug"],
         msgspec.Meta(description="The least severe lines to print."),
-    ] = "warning"
+    ] = "error"
 
 
 class NodeConfig(Entry, frozen=True, kw_only=True):

@@ -42,11 +42,9 @@ RUN = "run"
 EQUITY_POINTS = 2_000
 CHUNK = 10_000
 """Rows the engine holds at a time: memory stays flat, and it is faster than holding them all."""
-# At ERROR the engine still writes warnings, denied orders among them, to stdout, which belongs to `--json`.
-# At OFF it writes its errors to stderr.
 LEVELS = {
     "off": LogLevel.OFF,
-    "error": LogLevel.OFF,
+    "error": LogLevel.ERROR,
     "warning": LogLevel.WARNING,
     "info": LogLevel.INFO,
     "debug": LogLevel.DEBUG,
