@@ -48,16 +48,21 @@ def writing(catalog: Path) -> Iterator[Path]:
         An empty staging folder, deleted at the end.
 
     Raises:
-        DataError: Another process is writing.
+        DataError: Another process is writing, or the disk does not take what is written.
     """
     fresh = not catalog.exists()
-    catalog.mkdir(parents=True, exist_ok=True)
+    try:
+        catalog.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(catalog, error) from error
     with _locked(catalog):
         recover(catalog)
         staging = catalog / STAGING
-        staging.mkdir()
         try:
+            staging.mkdir()
             yield staging
+        except OSError as error:
+            raise _unwritable(catalog, error) from error
         finally:
             if not (staging / COMMIT).exists():
                 shutil.rmtree(staging, ignore_errors=True)
@@ -95,6 +100,14 @@ def recover(catalog: Path) -> None:
         (staging / COMMIT).unlink()
     if staging.exists():
         shutil.rmtree(staging)
+
+
+def _unwritable(catalog: Path, error: OSError) -> DataError:
+    return DataError(
+        f"the catalog cannot be written: {error.strerror or error}",
+        where=error.filename or str(catalog),
+        remedy="Check the disk's free space and the folder's permissions, then run the import again.",
+    )
 
 
 def _flush(path: Path) -> None:

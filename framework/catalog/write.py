@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import msgspec
 
 from framework.catalog import merge as merging
 from framework.catalog.commit import Steps, commit, writing
-from framework.catalog.encode import Encoder, Stream, bar_step
+from framework.catalog.encode import Encoder, bar_step
 from framework.catalog.manifest import (
     BarStream,
     FileEntry,
@@ -23,7 +22,7 @@ from framework.catalog.manifest import (
     sha256_of,
     verify_hashes,
 )
-from framework.catalog.objects import write_records
+from framework.catalog.stage import Staged, file_entry, stage, write_held
 from framework.catalog.streams import iso
 from framework.errors import DataError
 
@@ -60,31 +59,6 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     files: list[str] = []
 
 
-@dataclass(slots=True)
-class _Staged:
-    """One stream's files in the staging folder."""
-
-    stream: Stream
-    held: pa.Table | None = None
-    files: dict[str, FileEntry] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> str:
-        return next(iter(self.files)).rpartition("/")[0]
-
-    @property
-    def first(self) -> int:
-        return min(entry.first for entry in self.files.values())
-
-    @property
-    def last(self) -> int:
-        return max(entry.last for entry in self.files.values())
-
-    @property
-    def rows(self) -> int:
-        return sum(entry.rows for entry in self.files.values())
-
-
 def import_file(
     catalog: Path | str,
     spec: ImporterSpec,
@@ -116,7 +90,10 @@ def import_file(
     settings = _complete(spec, settings)
     if not path.is_file():
         raise DataError("no such file", where=str(path))
-    digest = sha256_of(path)
+    try:
+        digest = sha256_of(path)
+    except OSError as error:
+        raise DataError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
     key = hashlib.sha256(
         msgspec.json.encode([digest, spec.name, sorted(settings.to_dict().items())])
     ).hexdigest()
@@ -127,7 +104,7 @@ def import_file(
             verify_hashes(folder)
             return ImportReport(source=str(path), status="unchanged", streams=done.streams, rows=done.rows)
         encoder = Encoder(settings, str(path))
-        staged = _stage(staging, encoder, _tables(spec, settings, path), on_rows)
+        staged = stage(staging, encoder, _tables(spec, settings, path), on_rows)
         report = ImportReport(
             source=str(path),
             status="checked" if dry_run else "imported",
@@ -224,54 +201,10 @@ def _tables(spec: ImporterSpec, settings: ImportSettings, path: Path) -> Iterato
     return iter([pa.concat_tables(collected).sort_by("ts").combine_chunks()] if collected else [])
 
 
-def _stage(
-    staging: Path, encoder: Encoder, tables: Iterator[pa.Table], on_rows: Callable[[int], None]
-) -> list[_Staged]:
-    """Checks and writes every table, in files that never split rows of the same instant."""
-    streams: dict[Stream, _Staged] = {}
-    for raw in tables:
-        if raw.num_rows == 0:
-            continue
-        for stream, table in encoder.encode(raw):
-            part = streams.setdefault(stream, _Staged(stream))
-            _add(staging, part, table, encoder.settings.instrument)
-        on_rows(raw.num_rows)
-    for part in streams.values():
-        _write_held(staging, part, encoder.settings.instrument)
-    if not streams:
-        raise DataError("the file has no rows", where=encoder.path)
-    return list(streams.values())
-
-
-def _add(staging: Path, part: _Staged, table: pa.Table, instrument: Any) -> None:
-    """Writes the table before this one, without the rows at its end that this one continues."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    if part.held is not None:
-        previous, start = part.held, table["ts_init"][0]
-        if previous["ts_init"][-1] == start:
-            split = pc.index(previous["ts_init"], start).as_py()
-            table = pa.concat_tables([previous.slice(split), table], promote_options="permissive")
-            part.held = previous.slice(0, split)
-        _write_held(staging, part, instrument)
-    part.held = table
-
-
-def _write_held(staging: Path, part: _Staged, instrument: Any) -> None:
-    import pyarrow as pa  # noqa: PLC0415
-
-    table, part.held = part.held, None
-    if table is not None and table.num_rows:
-        name = write_records(staging, part.stream, table, instrument)
-        ts = table["ts_init"].cast(pa.int64())
-        part.files[name] = _entry(staging / name, table.num_rows, ts[0].as_py(), ts[-1].as_py())
-
-
 def _reconcile(
     folder: Path,
     staging: Path,
-    part: _Staged,
+    part: Staged,
     manifest: Manifest,
     settings: ImportSettings,
     *,
@@ -293,7 +226,7 @@ def _reconcile(
     if table is None:
         return []
     part.held = table
-    _write_held(staging, part, settings.instrument)
+    write_held(staging, part, settings.instrument)
     return existing
 
 
@@ -304,7 +237,7 @@ def _stage_instrument(
     from nautilus_trader.persistence import ParquetDataCatalog  # noqa: PLC0415
 
     (name,) = ParquetDataCatalog(str(staging)).write_instruments([instrument])
-    entry = _entry(staging / name, 1, 0, 0)
+    entry = file_entry(staging / name, 1, 0, 0)
     directory = Path(name).parent.name
     kinds = {"bars", "quotes", "trades"}
     held = [
@@ -326,10 +259,6 @@ def _stage_instrument(
                 "into another catalog: rows already there were made for the old definition.",
             )
     return {}
-
-
-def _entry(path: Path, rows: int, first: int, last: int) -> FileEntry:
-    return FileEntry(sha256=sha256_of(path), size=path.stat().st_size, rows=rows, first=first, last=last)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -159,6 +160,15 @@ def test_a_column_mapping_is_read(text, expected):
 def test_a_broken_column_mapping_is_refused(text):
     with pytest.raises(ConfigError):
         parse_columns(text)
+
+
+def test_the_how_to_guides_first_example_works(invoke, tmp_path):
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "import-data.md").read_text(encoding="utf-8")
+    (tmp_path / "eurusd.csv").write_text(guide.partition("```csv\n")[2].partition("```")[0])
+    command = guide.partition("```\nframework data import csv")[2].partition("```")[0].replace("\\\n", " ")
+    output = invoke("import", "csv", *shlex.split(command)).output
+    assert "imported 2 rows" in output
+    assert "2024-01-02T11:00:00Z to 2024-01-02T12:00:00Z" in output
 
 
 def test_the_whole_program_exits_as_documented(tmp_path):

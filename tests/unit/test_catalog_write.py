@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -193,6 +194,25 @@ def test_a_missing_source_is_refused(catalog, tmp_path):
     with pytest.raises(DataError, match="no such file"):
         import_file(catalog, CSV_IMPORTER, settings, tmp_path / "none.csv")
     assert not catalog.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(load, catalog):
+    catalog.write_text("a file")
+    with pytest.raises(DataError, match="cannot be written"):
+        load(hours(0, 10))
+
+
+def test_a_full_disk_is_refused_and_leaves_the_old_catalog(load, catalog, monkeypatch):
+    load(hours(0, 10), "a.csv")
+    before = tree(catalog)
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="No space left"):
+        load(hours(10, 20), "b.csv")
+    assert tree(catalog) == before
 
 
 # -- killed half way ------------------------------------------------------------------------------
