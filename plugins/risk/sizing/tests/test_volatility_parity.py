@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from decimal import Decimal
 from functools import partial
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -115,7 +116,7 @@ def test_it_agrees_with_the_standard_librarys_deviation(parity, feed, propose, t
     prices = [Decimal(raw).scaleb(-5) for raw in ticks]
     rule = parity(fraction=str(fraction), marks=len(prices) - 1)
     feed(rule, "fx", *[f"{price:.5f}" for price in prices])
-    deviation = statistics.stdev(after - before for before, after in zip(prices, prices[1:], strict=False))
+    deviation = statistics.stdev(after - before for before, after in pairwise(prices))
     verdict = rule.check(propose("fx", 1, "1.10000"))
     if deviation == 0:
         assert "has not moved" in verdict.reason

@@ -64,7 +64,7 @@ class RiskPerTrade(RiskRule[RiskPerTradeConfig]):
         """Size the entry."""
         if proposal.stop_price is None:
             return Deny("no protective stop travels with the order, so what it risks is not known")
-        known = proposal.price or proposal.trigger_price
+        known = proposal.price if proposal.price is not None else proposal.trigger_price
         if known is None:
             unfit = freshness.unfit(proposal, self._max_age)
             if unfit is not None or proposal.mark is None:
