@@ -18,7 +18,7 @@ from framework import values
 from framework.errors import ConfigError, PluginBroken
 from framework.scalars import short
 from framework.strict_yaml import yaml_path
-from framework.wording import Problem, Shape, members, nearest, shape_of, shown, worded
+from framework.wording import Problem, Shape, members, nearest, shape_of, shown, told, worded
 
 if TYPE_CHECKING:
     from framework.document import Document
@@ -28,6 +28,8 @@ SHOWN = 4
 """Further problems listed below the first; more are a reason to fix these first."""
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 NAMED = re.compile(r"`([^`]+)`")
+SEE = "The keys of a node file and what each takes are in the reference of node.yaml."
+MAPPING = "Write `key: value` lines, indented below it, or {key: value}."
 LISTS = (list, tuple, set, frozenset)
 
 
@@ -71,7 +73,9 @@ def decode[T](document: Document, path: YamlPath, kind: type[T], owner: str | No
 def error_of(document: Document, problems: Iterable[Problem], owner: str | None = None) -> ConfigError:
     """One error for problems found in a document: the first in the file, with the others below it."""
     first, *others = sorted(problems, key=lambda problem: _position(document, problem))
-    remedy = [first.remedy] if first.remedy else []
+    remedy = [
+        first.remedy or (f"The settings of {owner} are shown by `framework plugins show`." if owner else SEE)
+    ]
     remedy += [f"Also {_where(document, other)}: {other.message}" for other in others[:SHOWN]]
     if len(others) > SHOWN:
         remedy.append(f"and {len(others) - SHOWN} more")
@@ -79,7 +83,7 @@ def error_of(document: Document, problems: Iterable[Problem], owner: str | None 
         f"{owner}: {first.message}" if owner else first.message,
         where=_where(document, first),
         path=yaml_path(first.path) or None,
-        remedy="\n  ".join(remedy) or None,
+        remedy="\n  ".join(remedy),
     )
 
 
@@ -97,7 +101,7 @@ def _value(kind: Any, value: Any, path: YamlPath) -> Any:
     chosen = _member(shape, value, path)
     origin = get_origin(chosen) or chosen
     if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
-        return _struct(chosen, value, path, shape)
+        return _struct(chosen, value, path)
     if origin is Decimal or (isinstance(value, float) and _takes_decimal(shape)):
         return _decimal(value, path, shape)
     if origin in LISTS and isinstance(value, list):
@@ -142,26 +146,26 @@ def _tagged(structs: list[Any], value: dict[str, Any], path: YamlPath) -> Any:
     return named[tag]
 
 
-def _struct(kind: Any, value: Any, path: YamlPath, shape: Shape) -> Any:
+def _struct(kind: Any, value: Any, path: YamlPath) -> Any:
     if not isinstance(value, dict):
         got = "nothing" if value is None else shown(value)
-        raise _Wrong(Problem(path, f"expected a mapping of settings, got {got}", shape.remedy))
+        raise _Wrong(Problem(path, f"expected a mapping of settings, got {got}", MAPPING))
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     config = kind.__struct_config__
     known = [*([config.tag_field] if config.tag_field else []), *fields]
+    unknown = {key: nearest(key, known) for key in value if key not in known}
     problems = [
         Problem(
-            (*path, key),
-            f'unknown key "{short(key)}"{nearest(key, known)}',
-            f"Allowed: {', '.join(known)}.",
-            True,
+            (*path, key), f'unknown key "{short(key)}"{hint}', f"Allowed: {', '.join(known)}.", at_key=True
         )
-        for key in value
-        if key not in known
+        for key, hint in unknown.items()
     ]
-    for name, field in fields.items():
-        if name not in value and field.required:
-            problems.append(_missing(path, name, field.type))
+    # A required key that is there under a misspelt name is one mistake, not two.
+    problems += [
+        _missing(path, name, field.type)
+        for name, field in fields.items()
+        if field.required and name not in value and not any(f'"{name}"' in hint for hint in unknown.values())
+    ]
     parts = {key: value[key] for key in value if key == config.tag_field}
     for name, field in fields.items():
         if name in value:
@@ -188,7 +192,7 @@ def _build(kind: Any, parts: dict[str, Any], path: YamlPath) -> Any:
     except (msgspec.ValidationError, ArithmeticError) as error:
         message, below = _split(str(error))
         named = next((name for name in NAMED.findall(message) if name in parts), None)
-        problem = Problem((*path, *(below or ((named,) if named else ()))), message)
+        problem = Problem((*path, *(below or ((named,) if named else ()))), *told(message))
     raise _Wrong(problem)
 
 
@@ -255,7 +259,7 @@ def _decimal(value: Any, path: YamlPath, shape: Shape) -> Decimal:
     try:
         return values.to_decimal(value)
     except ValueError as error:
-        problem = Problem(path, str(error), shape.remedy)
+        problem = Problem(path, *told(str(error), shape))
     raise _Wrong(problem)
 
 

@@ -46,6 +46,7 @@ class _Open:
 
     value: dict[str, Any] | list[Any]
     path: YamlPath
+    bracket: yaml.NodeEvent | None = None
     key: str | None = None
 
 
@@ -135,7 +136,8 @@ class Builder:
                     f"nested more than {DEEPEST} levels deep",
                     "Check the brackets and the indentation.",
                 )
-            self.open.append(_Open(value, path))
+            bracket = event if getattr(event, "flow_style", False) else None
+            self.open.append(_Open(value, path, bracket))
         if parent is None:
             self.root = value
         elif isinstance(parent.value, list):
@@ -195,6 +197,7 @@ class Builder:
     def _word(self, event: yaml.ScalarEvent, path: YamlPath) -> scalars.Scalar:
         word: str = event.value
         if word and _mark(event)[0] != _last_line(event):
+            self._refuse_unclosed(event)
             self._fail(
                 event,
                 f"unquoted text goes on until line {_last_line(event)}",
@@ -213,6 +216,18 @@ class Builder:
             return scalars.meaning(word)
         except scalars.Unclear as unclear:
             self._fail(event, str(unclear), unclear.remedy, path, unclear)
+
+    def _refuse_unclosed(self, event: yaml.ScalarEvent) -> None:
+        """Inside brackets, text that goes on is what comes after a bracket that nobody closed."""
+        if self.open and self.open[-1].bracket is not None:
+            start = self.open[-1].bracket
+            bracket, last = "{" if isinstance(self.open[-1].value, dict) else "[", _last_line(event)
+            self._fail(
+                start,
+                f"the {bracket} opened here is not closed before line {last}, or a comma is missing",
+                "Close it; put a comma between its parts, and long text in quotes.",
+                self.open[-1].path,
+            )
 
     def _fail(
         self,

@@ -81,7 +81,7 @@ def dec_hook(kind: type, value: Any) -> Any:
         )
     if not isinstance(value, str):
         raise ValueError(  # noqa: TRY004 - as above
-            f'expected {reading.article} as text, such as "{reading.example}"'
+            f'expected {reading.article} as text; write it like "{reading.example}"'
         )
     return _read(reading, value)
 
@@ -117,10 +117,10 @@ def to_decimal(value: Any) -> Decimal:
             f"{value!r} without quotes is a binary fraction; write it as text: {quoted(value)}"
         )
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError('expected a decimal as text, such as "0.1"')  # noqa: TRY004 - as above
+        raise ValueError('expected a decimal as text; write it like "0.1"')  # noqa: TRY004 - as above
     text = str(value)
     if not (PLAIN_NUMBER.fullmatch(text) and len(text) <= LONGEST):
-        raise ValueError(f'{_short(text)} is not a decimal; write digits and a point, such as "0.1"')
+        raise ValueError(f'{_short(text)} is not a decimal; write digits and a point, like "0.1"')
     return Decimal(text)
 
 
@@ -146,10 +146,12 @@ def to_nanos(text: str, *, end_of_day: bool = False) -> int:
     try:
         moment = datetime.fromisoformat(f"{match['date']}T{clock}{zone}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f'"{text}" is not on the calendar or the clock: {error}') from error
+        raise ValueError(
+            f'"{text}" is not on the calendar or the clock ({error}); write a real date and time'
+        ) from error
     if not datetime(1970, 1, 1, tzinfo=UTC).year <= moment.year <= LAST_YEAR:
         raise ValueError(
-            f'"{text}" is outside the years 1970 to {LAST_YEAR}, which is what the engine counts'
+            f'"{text}" is a time that the engine cannot count; write one in the years 1970 to {LAST_YEAR}'
         )
     elapsed = moment - datetime(1970, 1, 1, tzinfo=UTC)
     nanos = (elapsed.days * 86_400 + elapsed.seconds) * SECOND + int((match["fraction"] or "").ljust(9, "0"))
@@ -203,20 +205,20 @@ def _read(reading: Reading, text: str) -> Any:
     problem: BaseException
     try:
         if not text or len(text) > LONGEST or text != text.strip() or not text.isprintable():
-            raise ValueError("it is empty, too long, or has spaces around it")  # noqa: TRY301 - one way out
+            raise ValueError("empty, too long, or with spaces around it")  # noqa: TRY301 - one way out
         return reading.read(text)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 - the engine's parsers may panic, which is no Exception
         problem = error
     raise ValueError(
-        f'{_short(text)} is not {reading.article}, such as "{reading.example}": {problem}'
+        f'{_short(text)} is not {reading.article}: {problem}; write it like "{reading.example}"'
     ) from problem
 
 
 def _number(text: str) -> str:
     if not PLAIN_NUMBER.fullmatch(text):
-        raise ValueError("write digits and a point")
+        raise ValueError("not digits and a point")
     return text.replace("_", "")
 
 
@@ -237,7 +239,7 @@ def _currency(code: str) -> Currency:
         near = difflib.get_close_matches(
             code.upper(), ("USD", "EUR", "GBP", "JPY", "USDT", "USDC", "BTC"), n=1
         )
-        hint = f'; did you mean "{near[0]}"?' if near else ""
+        hint = f' (did you mean "{near[0]}"?)' if near else ""
         raise ValueError(f'the engine knows no currency "{short(code)}"{hint}') from error
 
 
@@ -246,7 +248,7 @@ def _money(text: str) -> Money:
 
     amount, _, code = text.partition(" ")
     if not code:
-        raise ValueError("write the amount, a space and the currency")
+        raise ValueError("not an amount, a space and a currency")
     digits = _number(amount)
     currency = _currency(code)
     decimals = digits.partition(".")[2].rstrip("0")

@@ -89,6 +89,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{folded[near[0]]}"?' if near else ""
 
 
+def told(message: str, shape: Shape | None = None) -> tuple[str, str | None]:
+    """What a `ValueError` says, as message and remedy: by convention it is "what is wrong; what to do"."""
+    wrong, _, advice = message.rpartition("; ")
+    written = shape.remedy if shape else None
+    if not wrong:
+        return message, written
+    return wrong, f"{advice[0].upper()}{advice[1:].rstrip('.')}.{f' {written}' if written else ''}"
+
+
 def worded(message: str, value: Any, path: YamlPath, shape: Shape) -> Problem:
     """Msgspec's message in the words of someone who writes YAML."""
     choices = [member for member in members(shape.bare) if member is not type(None)]
@@ -100,7 +109,7 @@ def worded(message: str, value: Any, path: YamlPath, shape: Shape) -> Problem:
         )
     match = re.fullmatch(r"Expected `(?P<kinds>[^`]+)`(?P<bound>.*?)(, got `[^`]+`)?", message, re.DOTALL)
     if match is None:
-        return Problem(path, message, shape.remedy)
+        return Problem(path, *told(message, shape))
     kinds = match["kinds"].split(" | ")
     expected = " or ".join(WORDS.get(kind, kind) for kind in kinds)
     remedy = shape.remedy
