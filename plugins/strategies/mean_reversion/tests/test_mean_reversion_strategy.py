@@ -264,6 +264,20 @@ def test_with_latency_trades_are_still_opened_once_and_left_once(bench):
     assert max(abs(int(size)) for size in engine.generate_positions_report()["peak_qty"].astype(float)) == 100
 
 
+# An order sent on bar n arrives between n + 2 and n + 3 and fills at the close of the bar after its arrival.
+TWO_AND_A_HALF_BARS = 150 * 10**9
+
+
+@pytest.mark.parametrize("stop_atr", [None, 4.0])
+def test_orders_on_their_way_are_waited_for_and_neither_cancelled_nor_repeated(bench, stop_atr):
+    # at bar 8, the first to find a position, 98 98.25 98.5 98.5 has its last close above its mean
+    closes = [*DIP, 98, 98, 98.25, 98.5, 98.5, 98.5, 98.5, 98.5]
+    bench.play(rows(closes), latency=TWO_AND_A_HALF_BARS, stop_atr=stop_atr, atr_period=3, stop=None)
+    assert sides(bench) == [(4, "BUY", False), (8, "SELL", True)]
+    assert [(number, side) for number, side, *_ in bench.fills()] == [(7, "BUY"), (11, "SELL")]
+    assert kinds(bench).count("OrderCanceled") == (0 if stop_atr is None else 1)
+
+
 def test_with_hedging_every_position_that_was_opened_is_closed(bench):
     engine = bench.play(walk(4, 400), oms=OmsType.HEDGING)
     assert engine.cache.positions_open_count() == 0

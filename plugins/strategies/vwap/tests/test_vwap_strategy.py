@@ -226,6 +226,14 @@ def test_the_filter_sees_the_signal_and_may_refuse_it(bench):
     assert signal.atr == pytest.approx(3.333333, abs=1e-6)
 
 
+@pytest.mark.parametrize(("mode", "direction"), [("fade", -1), ("breakout", 1)])
+def test_the_filter_sees_the_direction_of_the_trade_and_not_of_the_crossing(bench, mode, direction):
+    strategy = bench.strategy(mode=mode)
+    strategy.signal_filter = Refuse()
+    bench.engine(strategy, bench.bars([*RISE, (104, 104, 104, 104)])).run()
+    assert [signal.direction for signal in strategy.signal_filter.asked] == [direction]
+
+
 def test_the_filter_is_not_asked_about_entries_that_would_not_be_made(bench):
     strategy = bench.strategy(side="short")
     strategy.signal_filter = Refuse()
@@ -326,6 +334,33 @@ def test_with_latency_the_trade_is_still_opened_once_and_left_once(bench):
     assert engine.cache.positions_open_count() == 0
     assert engine.cache.orders_open_count() == 0
     assert [side for _, side, *_ in bench.fills()] == ["BUY", "SELL"]
+
+
+# An order sent on bar n arrives between n + 2 and n + 3 and fills at the close of the bar after its arrival.
+TWO_AND_A_HALF_BARS = 150 * 10**9
+
+
+def test_an_entry_on_its_way_is_waited_for_and_not_cancelled(bench):
+    bench.play([*DIP, CALM, CALM, CALM, CALM], latency=TWO_AND_A_HALF_BARS, close_on_stop=False)
+    assert [number for number, _ in bench.sent] == [4]
+    assert bench.fills() == [(7, "BUY", 100, "96.00")]
+    assert "OrderPendingCancel" not in kinds(bench)
+    assert "OrderCanceled" not in kinds(bench)
+
+
+def test_an_exit_on_its_way_is_not_sent_again(bench):
+    window = [{"days": ["mon"], "from": "00:00", "to": "00:07"}]
+    bench.play([*DIP, *[CALM] * 9], latency=TWO_AND_A_HALF_BARS, schedule=window)
+    assert [number for number, orders in bench.sent if len(orders) == 1] == [8]
+    assert [(number, side) for number, side, *_ in bench.fills()] == [(7, "BUY"), (11, "SELL")]
+
+
+def test_a_denied_exit_is_still_wanted_when_its_reason_has_passed(bench):
+    answers = iter(["busy"])
+    bench.deny = lambda orders: next(answers, None) if len(orders) == 1 else None
+    bench.play([*DIP, (96, 100, 96, 99.5), (99.5, 99.5, 96, 97)])  # at the VWAP, then away from it
+    assert [number for number, orders in bench.sent if len(orders) == 1] == [5, 6]
+    assert bench.fills()[-1] == (6, "SELL", 100, "97.00")
 
 
 def test_with_hedging_the_position_that_was_opened_is_the_one_closed(bench):
