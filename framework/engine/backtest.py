@@ -208,6 +208,8 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
         engine=BacktestEngineConfig(
             logging=LoggerConfig(stdout_level=LEVELS[plan.config.log.level], print_config=False),
             portfolio=PortfolioConfig(snapshot_interval_ms=interval),
+            # Exceptions where no guard stands, as in an indicator or a fee model, become an ERROR line.
+            shutdown_on_error=True,
         ),
         id=RUN,
         start=plan.start,
@@ -250,8 +252,8 @@ def _replay(node: Node) -> BacktestResult:
     expected = sum(node.feed.rows.values())
     if outcome.iterations < expected:
         raise RunError(
-            f"the engine replayed {outcome.iterations} of {expected} rows",
-            remedy="Run again with `log: {level: info}` to see what it refused.",
+            f"the engine met an error and stopped after {outcome.iterations} of {expected} rows",
+            remedy="Its ERROR line is above. A strategy's own self.log.error stops a backtest too.",
         )
     _refuse_strays(node)
     return outcome

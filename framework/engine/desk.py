@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from framework.engine.faults import Faults
     from framework.risk.gate import Gate
 
+type Change = tuple[ClientOrderId, Quantity | None, Price | None, Price | None]
+
 STOPS = {
     OrderType.STOP_MARKET,
     OrderType.STOP_LIMIT,
@@ -170,11 +172,16 @@ class Desk:
         quantity: Quantity | None,
         price: Price | None,
         trigger_price: Price | None,
-    ) -> Quantity | str | None:
-        """The quantity to modify the order to, None to leave it, or why the change is refused."""
+    ) -> Change | str | None:
+        """The change to send, None when it changes nothing, or why it is refused."""
         order = self._books.cache.order(client_order_id)
-        if order is None or not (self._judged or order.is_reduce_only or self.gate.kill.latches):
-            return quantity
+        change = (client_order_id, quantity, price, trigger_price)
+        if order is None:
+            return change
+        if not _changes(order, quantity, price, trigger_price):
+            return None  # the engine raises on a change that is none, and a trailing stop asks for many
+        if not (self._judged or order.is_reduce_only or self.gate.kill.latches):
+            return change
         proposal = self._proposal(
             order,
             action="modify",
@@ -186,12 +193,12 @@ class Desk:
         if isinstance(verdict, Deny):
             return verdict.reason
         if isinstance(verdict, Resize):
-            if verdict.quantity == order.quantity and price is None and trigger_price is None:
+            if not _changes(order, verdict.quantity, price, trigger_price):
                 return f"{verdict.reason}: it has that size already"
             self.gate.sent(replace(proposal, quantity=verdict.quantity))
-            return verdict.quantity
+            return (client_order_id, verdict.quantity, price, trigger_price)
         self.gate.sent(proposal)
-        return quantity
+        return change
 
     def flatten(self, strategy: Any) -> None:
         """Cancel every working order of the strategy and close every position that is not being closed."""
@@ -319,3 +326,9 @@ def _stop_of(order: Any, orders: Sequence[Any]) -> Price | None:
         if other.parent_order_id == order.client_order_id and other.order_type in STOPS:
             return getattr(other, "trigger_price", None)
     return None
+
+
+def _changes(order: Any, quantity: Quantity | None, price: Price | None, trigger_price: Price | None) -> bool:
+    """True when any value given differs from the order's own."""
+    asked = ((quantity, "quantity"), (price, "price"), (trigger_price, "trigger_price"))
+    return any(value is not None and value != getattr(order, name, None) for value, name in asked)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         TimeInForce,
     )
 
-    from framework.engine.desk import Desk
+    from framework.engine.desk import Change, Desk
     from framework.engine.watch import Conductor
 
 HANDLERS = tuple(name for name in dir(Strategy) if name.startswith("on_") or name == "post_market_exit")
@@ -189,10 +189,10 @@ class Guard(Strategy):
         quantity: Quantity | None,
         price: Price | None,
         trigger_price: Price | None,
-    ) -> tuple[ClientOrderId, Quantity | None, Price | None, Price | None] | None:
+    ) -> Change | None:
         admitted = self._desk.admit_change(client_order_id, quantity, price, trigger_price)
         if not isinstance(admitted, str):
-            return (client_order_id, admitted, price, trigger_price)
+            return admitted
         order: Any = self.cache.order(client_order_id)
         event = OrderModifyRejected(
             order.trader_id,

@@ -600,3 +600,44 @@ def test_a_halt_also_recalls_the_order_that_was_submitted_a_moment_ago(market):
     assert orders[1].status == OrderStatus.CANCELED
     assert orders[2].status == OrderStatus.FILLED
     assert orders[2].side == OrderSide.SELL
+
+
+def test_a_change_that_changes_nothing_is_not_sent(market):
+    class Trails(Scripted):
+        def step_5(self):
+            self.order = self.order_factory.stop_market(
+                self.instrument_id, OrderSide.BUY, quantity(1_000), self.away(5_000)
+            )
+            self.submit_order(self.order)
+
+        def step_6(self):
+            self.modify_order(self.order.client_order_id, trigger_price=self.order.trigger_price)
+            self.modify_order(self.order.client_order_id, quantity=quantity(1_000))
+
+    strategy, _, _ = run(market, Trails)
+    assert strategy.names() == ["OrderInitialized", "OrderSubmitted", "OrderAccepted"]
+
+
+def test_a_change_to_an_unknown_order_is_the_strategys_error(market):
+    class Wrong(Scripted):
+        def step_5(self):
+            self.modify_order(self.market().client_order_id, quantity=quantity(1_000))
+
+    with pytest.raises(RunError, match="not found in cache"):
+        run(market, Wrong)
+
+
+def test_an_exception_where_no_guard_stands_fails_the_run(market):
+    class Broken:
+        name, initialized, has_inputs = "broken", True, True
+
+        def handle_bar(self, bar):
+            raise FloatingPointError("no value")
+
+    class Indicates(Scripted):
+        def on_start(self):
+            super().on_start()
+            self.register_indicator_for_bars(self.config.bar_type, Broken())
+
+    with pytest.raises(RunError, match="met an error and stopped after"):
+        run(market, Indicates)
