@@ -152,7 +152,12 @@ def _report(plan: Plan, result: Result) -> Result:
 
     from framework.report.write import write  # noqa: PLC0415 - plotting loads when there is something to plot
 
-    folder = write(result, plan.report, extra=lambda folder: bundles.write(folder, plan, result))
+    folder = write(
+        result,
+        plan.report,
+        extra=lambda folder: bundles.write(folder, plan, result),
+        html=plan.config.report.html,
+    )
     return replace(result, report=folder)
 
 

@@ -62,7 +62,11 @@ TWO = """
 
 def run_in_a_fresh_process(*names):
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(TWO), *names], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", textwrap.dedent(TWO), *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("GOT ")]
@@ -99,7 +103,8 @@ def plan_for(market, kind, strategies, rules=(), bar_types=None):
             "venues": [{"name": "SIM", "use": "testkit"}],
             "data": market.streams(),
             "strategies": [
-                {"id": f"strategy-{n}", "use": f"s{n}", "config": {"bar_type": bars}} for n in range(len(strategies))
+                {"id": f"strategy-{n}", "use": f"s{n}", "config": {"bar_type": bars}}
+                for n in range(len(strategies))
             ],
             "risk": [{"use": f"r{n}"} for n in range(len(rules))],
         },

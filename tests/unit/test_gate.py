@@ -279,7 +279,8 @@ def test_exits_of_a_flattening_pass_even_rules_that_judge_exits():
     made = bench(Refuses(Deny("no")))
     seen = []
     made.gate.start(
-        lambda scope: scope, lambda scope: seen.append(made.gate.judge(proposal(reduces=True, position=-1_000)))
+        lambda scope: scope,
+        lambda scope: seen.append(made.gate.judge(proposal(reduces=True, position=-1_000))),
     )
     made.gate.mark(MARK)
     assert seen == [APPROVE]

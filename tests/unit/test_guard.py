@@ -16,7 +16,18 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy
 
-from framework import APPROVE, Deny, Halt, PluginBroken, PluginConfig, Resize, RiskRule, RiskSpec, RunError, StrategySpec
+from framework import (
+    APPROVE,
+    Deny,
+    Halt,
+    PluginBroken,
+    PluginConfig,
+    Resize,
+    RiskRule,
+    RiskSpec,
+    RunError,
+    StrategySpec,
+)
 from framework.engine import backtest
 from framework.testkit.market import simulate
 from framework.testkit.nodes import plan_strategy
@@ -64,7 +75,9 @@ class Scripted(Strategy):
         return self.order_factory.market(self.instrument_id, side, quantity(size), **options)
 
     def away(self, ticks):
-        return Price.from_decimal_dp(self.close.as_decimal() + ticks * Price.from_str("0.00001").as_decimal(), 5)
+        return Price.from_decimal_dp(
+            self.close.as_decimal() + ticks * Price.from_str("0.00001").as_decimal(), 5
+        )
 
     def bracket(self, size=10_000):
         return self.order_factory.bracket(
@@ -354,7 +367,9 @@ def test_approved_changes_reach_the_engine_one_by_one_and_together(market):
     class Moves(Scripted):
         def step_5(self):
             self.orders = [
-                self.order_factory.limit(self.instrument_id, OrderSide.BUY, quantity(2_000), self.away(-5_000))
+                self.order_factory.limit(
+                    self.instrument_id, OrderSide.BUY, quantity(2_000), self.away(-5_000)
+                )
                 for _ in range(2)
             ]
             for order in self.orders:
@@ -362,7 +377,9 @@ def test_approved_changes_reach_the_engine_one_by_one_and_together(market):
 
         def step_6(self):
             self.modify_order(self.orders[0].client_order_id, price=self.away(-6_000))
-            self.modify_orders([(order.client_order_id, quantity(3_000), None, None) for order in self.orders])
+            self.modify_orders(
+                [(order.client_order_id, quantity(3_000), None, None) for order in self.orders]
+            )
 
     _, orders, _ = run(market, Moves, Halves)
     assert [str(order.quantity) for order in orders] == ["3000", "3000"]
@@ -550,7 +567,9 @@ def test_a_halt_closes_the_position_cancels_what_rests_and_denies_what_follows(m
         def step_5(self):
             self.submit_order(self.market())
             self.submit_order(
-                self.order_factory.limit(self.instrument_id, OrderSide.BUY, quantity(1_000), self.away(-9_000))
+                self.order_factory.limit(
+                    self.instrument_id, OrderSide.BUY, quantity(1_000), self.away(-9_000)
+                )
             )
 
         def step_12(self):
