@@ -263,7 +263,7 @@ def _digits(value: Any) -> Any:
         return f"{value:f}"
     if isinstance(value, dict):
         return {_digits(key): _digits(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_digits(item) for item in value]
     return value
 
