@@ -3,6 +3,8 @@
 Everything a plugin may import is on this screen; `framework.testkit` adds what its tests may import.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from framework.errors import (
     CheckFailed,
     CompositionError,
@@ -32,6 +34,9 @@ from framework.risk.rule import (
 )
 from framework.specs import CommandSpec, ImporterSpec, PluginConfig, RiskSpec, StrategySpec, VenueSpec
 
+if TYPE_CHECKING:
+    from framework.holding import Holding
+
 __all__ = [
     "APPROVE",
     "Approve",
@@ -44,6 +49,7 @@ __all__ = [
     "Flatten",
     "FrameworkError",
     "Halt",
+    "Holding",
     "ImporterSpec",
     "Mark",
     "Market",
@@ -64,3 +70,12 @@ __all__ = [
     "hookimpl",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`Holding` loads the engine, which `framework --help` can do without."""
+    if name == "Holding":
+        from framework.holding import Holding  # noqa: PLC0415 - see above
+
+        return Holding
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

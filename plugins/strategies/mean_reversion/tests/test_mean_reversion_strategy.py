@@ -12,9 +12,10 @@ from statistics import fmean, pstdev
 
 import msgspec
 import pytest
-from framework_mean_reversion.holding import Holding
 from nautilus_trader.indicators import ZScore
 from nautilus_trader.model import InstrumentId, OmsType
+
+from framework import Holding
 
 XYZ = InstrumentId.from_str("XYZ/USD.SIM")
 DIP = [100, 102, 100, 98]

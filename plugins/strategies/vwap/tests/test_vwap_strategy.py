@@ -18,8 +18,9 @@ import random
 
 import msgspec
 import pytest
-from framework_vwap.holding import Holding
 from nautilus_trader.model import InstrumentId, OmsType
+
+from framework import Holding
 
 DIP = [(100, 101, 99, 100), (100, 102, 100, 101), (101, 101, 99, 100), (100, 101, 95, 96)]
 RISE = [

@@ -15,7 +15,7 @@ from nautilus_trader.indicators import AverageTrueRange, MovingAverageType, ZSco
 from nautilus_trader.model import OrderFilled, OrderSide, Price, Quantity
 from nautilus_trader.trading import Strategy
 
-from framework_mean_reversion.holding import Holding
+from framework import Holding
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar, BarType, InstrumentId

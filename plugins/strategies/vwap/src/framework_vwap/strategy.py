@@ -14,7 +14,7 @@ from nautilus_trader.indicators import AverageTrueRange, MovingAverageType
 from nautilus_trader.model import OrderFilled, OrderSide, Price, Quantity
 from nautilus_trader.trading import Strategy
 
-from framework_vwap.holding import Holding
+from framework import Holding
 from framework_vwap.schedule import Schedule, Sessions
 from framework_vwap.session_vwap import SessionVwap
 from framework_vwap.signals import AcceptAll, Signal
