@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from framework import scalars
 from framework.errors import CheckFailed, CompositionError, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def write(folder: Path, plan: Plan, result: Result) -> None:
     config = dict(result.config)
     config["catalog"] = _relative(plan.catalog, folder)
     config["report"] = {**dict(config.get("report") or {}), "directory": _relative(plan.report, folder)}
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    text = yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     (folder / NODE).write_text(
         f"# The resolved configuration of this run. Repeat it: framework node run --bundle FOLDER\n{text}",
         encoding="utf-8",
@@ -121,6 +122,21 @@ def check_result(bundle: Bundle, result_hash: str) -> None:
             remedy="Same data, same versions, another result: a plugin is not deterministic. "
             "`framework plugins list` names them.",
         )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `framework.document` reads back: text that a bare word could not stand for is quoted."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    try:
+        bare = scalars.meaning(text) == text
+    except scalars.Unclear:
+        bare = False
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if bare else '"')
+
+
+_Dumper.add_representer(str, _quoted)
 
 
 def _differences(then: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -67,7 +67,7 @@ def bootstrap(checkout, *arguments, python=BASE, cwd=None, **variables):
 def checkout(tmp_path_factory):
     """One environment, made once, in a path with a space."""
     folder = clone(tmp_path_factory.mktemp("a checkout") / "with a space")
-    made = bootstrap(folder, "python", "-c", "import framework")
+    made = bootstrap(folder, "framework", "--version")
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("framework "), "stdout is the command's alone"
     assert "making" in made.stderr

@@ -1,0 +1,98 @@
+"""Every example, through the command line, in processes of its own: as a user runs it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NODES = sorted(EXAMPLES.glob("*/node.yaml"))
+KEYS = {
+    "instruments",
+    "start",
+    "end",
+    "bars",
+    "orders",
+    "fills",
+    "denials",
+    "statistics",
+    "report",
+    "result_hash",
+}
+
+pytestmark = pytest.mark.parametrize("node", NODES, ids=[node.parent.name for node in NODES])
+
+
+def framework(*arguments):
+    command = [sys.executable, "-c", "from framework.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def run(node, reports):
+    done = framework("node", "run", node, "--json", "--report", reports)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return {}
+
+
+@pytest.fixture
+def result(node, results, tmp_path_factory):
+    if node not in results:
+        results[node] = run(node, tmp_path_factory.mktemp("reports"))
+    return results[node]
+
+
+def test_it_trades_and_reports(node, result):
+    assert result.keys() >= KEYS
+    assert result["fills"] > 0
+    report = Path(result["report"])
+    assert (report / "report.html").stat().st_size > 100_000, "a page that carries its own charts"
+    assert json.loads((report / "result.json").read_text())["result_hash"] == result["result_hash"]
+    for table in ("orders", "fills", "positions"):
+        assert (report / f"{table}.parquet").is_file()
+
+
+def test_its_readme_states_what_the_run_gives(node, result):
+    text = (node.parent / "README.md").read_text()
+    row = re.search(r"^\| *(\d+) *\| *(\d+) *\| *(\d+) *\| *(-?[\d.]+) (\w+) *\|$", text, re.MULTILINE)
+    profit = result["statistics"]["pnl"][row[5]]["PnL (total)"]
+    given = (result["orders"], result["fills"], result["denials"], f"{profit:.2f}")
+    assert (int(row[1]), int(row[2]), int(row[3]), row[4]) == given
+
+
+def test_its_profit_is_the_sum_of_its_positions_fills_and_fees(node, result):
+    """Cash in less cash out, from the fills alone: every example ends flat."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only this test reads tables
+
+    cash = fees = quantity = 0.0
+    for fill in pq.read_table(Path(result["report"]) / "fills.parquet").to_pylist():
+        sign = 1 if fill["order_side"] == "SELL" else -1
+        cash += sign * float(fill["last_qty"]) * float(fill["last_px"])
+        quantity += sign * float(fill["last_qty"])
+        fees += float(str(fill["commission"]).split()[0])
+    assert quantity == 0
+    assert result["statistics"]["pnl"]["USD"]["PnL (total)"] == pytest.approx(
+        cash - fees, abs=0.01 * result["fills"]
+    )
+
+
+def test_another_process_gives_the_same_hash(node, result, tmp_path):
+    assert run(node, tmp_path)["result_hash"] == result["result_hash"]
+
+
+def test_its_bundle_repeats_it(node, result, tmp_path):
+    done = framework("node", "run", "--bundle", result["report"], "--json", "--report", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["result_hash"] == result["result_hash"]
+
+
+def test_its_readme_says_how_to_run_it(node):
+    command = f"framework node run examples/{node.parent.name}/node.yaml"
+    assert command in (node.parent / "README.md").read_text()
