@@ -33,9 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except FrameworkError as error:
         _explain(error, as_json="--json" in given)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)  # noqa: T201 - the edge of the program
-        raise SystemExit(INTERRUPTED) from None
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            print("interrupted", file=sys.stderr)  # noqa: T201 - the edge of the program
+        raise
     except BrokenPipeError:
         # The reader went away, as `| head` does; Python would complain once more while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
