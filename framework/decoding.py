@@ -189,7 +189,14 @@ def _build(kind: Any, parts: dict[str, Any], path: YamlPath) -> Any:
     """The class from its converted parts; what remains to go wrong is the class's own verdict on them."""
     try:
         return msgspec.convert(parts, kind, dec_hook=values.dec_hook, str_keys=True)
-    except (msgspec.ValidationError, ArithmeticError) as error:
+    except ArithmeticError as error:
+        # Python's decimals signal a comparison with NaN or a division by zero in this way, not as a ValueError.
+        problem = Problem(
+            path,
+            "the plugin cannot compute with these settings",
+            f"Check the numbers ({type(error).__name__}).",
+        )
+    except msgspec.ValidationError as error:
         message, below = _split(str(error))
         named = next((name for name in NAMED.findall(message) if name in parts), None)
         problem = Problem((*path, *(below or ((named,) if named else ()))), *told(message))

@@ -107,7 +107,7 @@ def worded(message: str, value: Any, path: YamlPath, shape: Shape) -> Problem:
         return Problem(
             path, f"{shown(value)} is not one of the choices{hint}", f"One of: {', '.join(words)}."
         )
-    match = re.fullmatch(r"Expected `(?P<kinds>[^`]+)`(?P<bound>.*?)(, got `[^`]+`)?", message, re.DOTALL)
+    match = re.fullmatch(r"Expected `(?P<kinds>[^`]+)`(?P<bound>.*?)(, got .+)?", message, re.DOTALL)
     if match is None:
         return Problem(path, *told(message, shape))
     kinds = match["kinds"].split(" | ")
