@@ -67,6 +67,7 @@ class DailyLoss(RiskRule[DailyLossConfig]):
         self._recent: deque[Decimal] = deque(maxlen=config.confirm)
         self._day_ends = 0
         self._opening: Decimal | None = None
+        self._floor = Decimal(0)
         self._stopped = False
         self._flattened = 0
 
@@ -108,24 +109,31 @@ class DailyLoss(RiskRule[DailyLossConfig]):
             return None
         self._remember(equity)
         if self._opening is None:
-            self._opening = equity
+            self._open_at(equity)
         if self._stopped:
             return self._insist(now)
-        if self._opening - equity < self.config.loss_allowed(self._opening):
+        if equity > self._floor:
             self._loss.clear()
             return None
         if not (self._loss.add(mark.instrument_id, equity) or self._equity.settled):
             return None
         self._stopped, self._flattened = True, now
-        reason = self._reason(self._opening, equity)
+        reason = self._reason(equity if self._opening is None else self._opening, equity)
         return Halt(reason) if self.config.halt else Flatten(reason)
 
     def _open_day(self, now: int) -> None:
         self._day_ends = next_boundary(now, self._start, self._zone)
         known = self._equity.now() if self._equity.settled else None
-        self._opening = known if known is not None else self._typical(None)
+        self._opening = None
+        opening = known if known is not None else self._typical(None)
+        if opening is not None:
+            self._open_at(opening)
         self._stopped = False
         self._loss.clear()
+
+    def _open_at(self, equity: Decimal) -> None:
+        self._opening = equity
+        self._floor = equity - self.config.loss_allowed(equity)
 
     def _remember(self, equity: Decimal) -> None:
         if self._equity.settled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from framework import APPROVE, Deny, Halt, RiskRule
@@ -10,8 +11,6 @@ from framework_drawdown.equity import Equity
 from framework_drawdown.settings import BreakerConfig
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from nautilus_trader.model import OrderFilled
 
     from framework import Mark, Market, Proposal, Verdict
@@ -29,6 +28,7 @@ class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
         self._rise = Confirmation(config.confirm)
         self._fall = Confirmation(config.confirm)
         self._peak: Decimal | None = None
+        self._floor = Decimal(0)
         self._tripped = False
 
     def start(self, market: Market) -> None:
@@ -44,7 +44,7 @@ class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
         equity = self._equity.now()
         if equity is None:
             return Deny(self._equity.unknown())
-        if self._peak is not None and self._peak - equity >= self.config.loss_allowed(self._peak):
+        if self._peak is not None and equity <= self._floor:
             return Deny(self._reason(self._peak, equity))
         return APPROVE
 
@@ -61,7 +61,7 @@ class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
         if equity is None:
             return None
         peak = self._climb(mark, equity)
-        if peak - equity < self.config.loss_allowed(peak):
+        if equity > self._floor:
             self._fall.clear()
             return None
         if not (self._fall.add(mark.instrument_id, equity) or self._equity.settled):
@@ -79,7 +79,9 @@ class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
             self._rise.clear()
         elif self._rise.add(mark.instrument_id, equity):
             peak = max(peak, min(self._rise.values))
-        self._peak = peak
+        if peak is not self._peak:
+            self._peak = peak
+            self._floor = peak - self.config.loss_allowed(peak)
         return peak
 
     def _reason(self, peak: Decimal, equity: Decimal) -> str:
