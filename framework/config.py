@@ -14,10 +14,10 @@ import msgspec
 
 from framework import document as documents
 from framework import values
-from framework.decoding import decode, error_of
+from framework.decoding import decode
 from framework.specs import Mode
 from framework.strict_yaml import yaml_path
-from framework.wording import Problem
+from framework.wording import Problem, error_of
 
 if TYPE_CHECKING:
     import os

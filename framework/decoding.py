@@ -15,20 +15,17 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 import msgspec
 
 from framework import values
-from framework.errors import ConfigError, PluginBroken
+from framework.errors import PluginBroken
 from framework.scalars import short
 from framework.strict_yaml import yaml_path
-from framework.wording import Problem, Shape, members, nearest, shape_of, shown, told, worded
+from framework.wording import Problem, Shape, error_of, members, nearest, shape_of, shown, told, worded
 
 if TYPE_CHECKING:
     from framework.document import Document
     from framework.strict_yaml import YamlPath
 
-SHOWN = 4
-"""Further problems listed below the first; more are a reason to fix these first."""
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 NAMED = re.compile(r"`([^`]+)`")
-SEE = "The keys of a node file and what each takes are in the reference of node.yaml."
 MAPPING = "Write `key: value` lines, indented below it, or {key: value}."
 LISTS = (list, tuple, set, frozenset)
 
@@ -68,32 +65,6 @@ def decode[T](document: Document, path: YamlPath, kind: type[T], owner: str | No
     else:
         return result
     raise error_of(document, problems, owner)
-
-
-def error_of(document: Document, problems: Iterable[Problem], owner: str | None = None) -> ConfigError:
-    """One error for problems found in a document: the first in the file, with the others below it."""
-    first, *others = sorted(problems, key=lambda problem: _position(document, problem))
-    remedy = [
-        first.remedy or (f"The settings of {owner} are shown by `framework plugins show`." if owner else SEE)
-    ]
-    remedy += [f"Also {_where(document, other)}: {other.message}" for other in others[:SHOWN]]
-    if len(others) > SHOWN:
-        remedy.append(f"and {len(others) - SHOWN} more")
-    return ConfigError(
-        f"{owner}: {first.message}" if owner else first.message,
-        where=_where(document, first),
-        path=yaml_path(first.path) or None,
-        remedy="\n  ".join(remedy),
-    )
-
-
-def _where(document: Document, problem: Problem) -> str:
-    return document.where_key(problem.path) if problem.at_key else document.where(problem.path)
-
-
-def _position(document: Document, problem: Problem) -> tuple[int, int]:
-    _, line, column = _where(document, problem).rsplit(":", 2)
-    return int(line), int(column)
 
 
 def _value(kind: Any, value: Any, path: YamlPath) -> Any:
@@ -190,7 +161,7 @@ def _build(kind: Any, parts: dict[str, Any], path: YamlPath) -> Any:
     try:
         return msgspec.convert(parts, kind, dec_hook=values.dec_hook, str_keys=True)
     except ArithmeticError as error:
-        # Python's decimals signal a comparison with NaN or a division by zero in this way, not as a ValueError.
+        # Decimals signal a comparison with NaN or a division by zero in this way, not as a ValueError.
         problem = Problem(
             path,
             "the plugin cannot compute with these settings",

@@ -1,4 +1,4 @@
-"""What is wrong with a value, in the words of someone who writes YAML instead of Python."""
+"""What is wrong with settings, in the words of someone who writes YAML instead of Python."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAliasType, Union,
 import msgspec
 
 from framework import values
+from framework.errors import ConfigError
 from framework.scalars import short
+from framework.strict_yaml import yaml_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from framework.document import Document
     from framework.strict_yaml import YamlPath
 
+SHOWN = 4
+"""Further problems listed below the first; more are a reason to fix these first."""
+SEE = "The keys of a node file and what each takes are in the reference of node.yaml."
 WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -71,7 +77,8 @@ def shape_of(kind: Any) -> Shape:
             kind, *metadata = get_args(kind)
             notes += [note for note in metadata if isinstance(note, msgspec.Meta)]
         else:
-            return Shape(kind, tuple(notes))
+            parts = get_args(kind) if get_origin(kind) in {Union, types.UnionType} else ()
+            return Shape(kind, (*notes, *(note for part in parts for note in shape_of(part).notes)))
 
 
 def members(bare: Any) -> list[Any]:
@@ -79,6 +86,32 @@ def members(bare: Any) -> list[Any]:
     if get_origin(bare) not in {Union, types.UnionType}:
         return [bare]
     return [member for part in get_args(bare) for member in members(shape_of(part).bare)]
+
+
+def error_of(document: Document, problems: Iterable[Problem], owner: str | None = None) -> ConfigError:
+    """One error for problems found in a document: the first in the file, with the others below it."""
+    first, *others = sorted(problems, key=lambda problem: _position(document, problem))
+    remedy = [
+        first.remedy or (f"The settings of {owner} are shown by `framework plugins show`." if owner else SEE)
+    ]
+    remedy += [f"Also {_where(document, other)}: {other.message}" for other in others[:SHOWN]]
+    if len(others) > SHOWN:
+        remedy.append(f"and {len(others) - SHOWN} more")
+    return ConfigError(
+        f"{owner}: {first.message}" if owner else first.message,
+        where=_where(document, first),
+        path=yaml_path(first.path) or None,
+        remedy="\n  ".join(remedy),
+    )
+
+
+def _where(document: Document, problem: Problem) -> str:
+    return document.where_key(problem.path) if problem.at_key else document.where(problem.path)
+
+
+def _position(document: Document, problem: Problem) -> tuple[int, int]:
+    _, line, column = _where(document, problem).rsplit(":", 2)
+    return int(line), int(column)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
