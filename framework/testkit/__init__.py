@@ -6,6 +6,18 @@ Nothing at run time imports this package; it needs pytest.
 from framework.testkit.market import SimulatedMarket, simulate
 from framework.testkit.nodes import run_node, run_strategy
 from framework.testkit.record import Asked, Record
+from framework.testkit.rule_kit import RiskRuleKit
 from framework.testkit.strategy_kit import StrategyKit
+from framework.testkit.venue_kit import VenueKit
 
-__all__ = ["Asked", "Record", "SimulatedMarket", "StrategyKit", "run_node", "run_strategy", "simulate"]
+__all__ = [
+    "Asked",
+    "Record",
+    "RiskRuleKit",
+    "SimulatedMarket",
+    "StrategyKit",
+    "VenueKit",
+    "run_node",
+    "run_strategy",
+    "simulate",
+]

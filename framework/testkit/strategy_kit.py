@@ -1,10 +1,12 @@
 """The conformance kit for strategies.
 
-class TestConformance(StrategyKit):
-    spec = next(iter(framework_trend.register_strategies()))
+A plugin's tests hold one subclass:
 
-    def config(self, market):
-        return TrendConfig(bar_type=market.bar_types[0], quantity=Quantity.from_int(10_000))
+    class TestConformance(StrategyKit):
+        spec = next(iter(framework_trend.register_strategies()))
+
+        def config(self, market):
+            return TrendConfig(bar_type=market.bar_types[0], quantity=Quantity.from_int(10_000))
 """
 
 from __future__ import annotations
