@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import yaml
 
-from framework import scalars
+from framework import document
 from framework.errors import CheckFailed, CompositionError, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def write(folder: Path, plan: Plan, result: Result) -> None:
     config = dict(result.config)
     config["catalog"] = _relative(plan.catalog, folder)
     config["report"] = {**dict(config.get("report") or {}), "directory": _relative(plan.report, folder)}
-    text = yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text = document.dump(config)
     (folder / NODE).write_text(
         f"# The resolved configuration of this run. Repeat it: framework node run --bundle FOLDER\n{text}",
         encoding="utf-8",
@@ -122,21 +121,6 @@ def check_result(bundle: Bundle, result_hash: str) -> None:
             remedy="Same data, same versions, another result: a plugin is not deterministic. "
             "`framework plugins list` names them.",
         )
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what `framework.document` reads back: text that a bare word could not stand for is quoted."""
-
-
-def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    try:
-        bare = scalars.meaning(text) == text
-    except scalars.Unclear:
-        bare = False
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if bare else '"')
-
-
-_Dumper.add_representer(str, _quoted)
 
 
 def _differences(then: Mapping[str, str], now: Mapping[str, str]) -> str:
