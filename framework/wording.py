@@ -126,7 +126,7 @@ def told(message: str, shape: Shape | None = None) -> tuple[str, str | None]:
     """What a `ValueError` says, as message and remedy: by convention it is "what is wrong; what to do"."""
     wrong, _, advice = message.rpartition("; ")
     written = shape.remedy if shape else None
-    if not wrong:
+    if not (wrong and advice.strip()):
         return message, written
     return wrong, f"{advice[0].upper()}{advice[1:].rstrip('.')}.{f' {written}' if written else ''}"
 

@@ -315,6 +315,18 @@ def test_a_mistake_is_told_at_its_place_with_its_remedy(text, place, path, messa
     assert remedy is None or error.remedy.startswith(remedy)
 
 
+@pytest.mark.parametrize("text", ["", "; ", "bad; ", "; write it", "one; two; ", ";"])
+def test_a_plugin_may_say_what_it_likes_about_its_settings(text):
+    class Terse(PluginConfig, frozen=True, kw_only=True):
+        def __post_init__(self):
+            raise ValueError(text)
+
+    with pytest.raises(ConfigError) as caught:
+        decode(parse("{}", "f.yaml"), (), Terse, "risk plugin terse")
+    assert caught.value.message.startswith("risk plugin terse: ")
+    assert caught.value.remedy
+
+
 def test_whoever_owns_the_settings_is_named():
     error = refused("period: 1", owner="strategy plugin vwap")
     assert error.message == "strategy plugin vwap: expected a whole number >= 2, got 1"

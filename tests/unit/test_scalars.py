@@ -110,7 +110,8 @@ def reading(version, word):
             value = ruamel.YAML(typ="safe", pure=True).load(f"[{word}]")
         except (ruamel.error.YAMLError, ValueError):
             return None
-    return value if isinstance(value, list) and len(value) == 1 else None
+    one_word = isinstance(value, list) and len(value) == 1 and not isinstance(value[0], dict | list)
+    return value if one_word else None
 
 
 @given(WORDS)

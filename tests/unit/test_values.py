@@ -17,7 +17,7 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from framework import PluginConfig
+from framework import PluginConfig, values
 from framework.config import decode
 from framework.document import dump, parse
 from framework.errors import PluginBroken
@@ -133,6 +133,27 @@ def test_any_text_is_read_or_refused_and_never_panics(kind, text):
     except ValueError:
         return
     assert dec_hook(kind, enc_hook(value)) == value
+
+
+class Panic(BaseException):
+    """What PyO3 raises when the engine's code panics is, like this, no Exception."""
+
+
+@pytest.mark.parametrize("problem", [Panic("index out of range"), RuntimeError("odd"), OverflowError("big")])
+def test_whatever_the_engine_raises_on_text_is_a_refusal(problem):
+    def read(text):
+        raise problem
+
+    with pytest.raises(ValueError, match=f'"x" is not a thing: {problem}; write it like "y"'):
+        values._read(values.Reading("a thing", "y", read), "x")
+
+
+def test_an_interrupt_while_reading_is_still_an_interrupt():
+    def read(text):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        values._read(values.Reading("a thing", "y", read), "x")
 
 
 @given(st.decimals(-(10**9), 10**9, places=5))
