@@ -25,8 +25,7 @@ NUMERIC = frozenset("0123456789+-.nNiI")
 NOT_FINITE = re.compile(r"[-+]?\.?(nan|NaN|NAN|inf|Inf|INF|infinity|Infinity|INFINITY)")
 CLOCK = re.compile(r"[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?")
 OTHER_BASE = re.compile(r"[-+]?0([0-9_]+|[oO][0-7_]+|[bB][01_]+)|[-+]0[xX][0-9a-fA-F_]+|0[xX]_[0-9a-fA-F_]*")
-GROUPED = re.compile(r"[-+]?(0x)?(?=[0-9a-fA-F.]*_)[0-9][0-9a-fA-F_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?")
-DECIMAL_GROUPED = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|[0-9._]+([eE][-+]?[0-9_]+)?)")
+GROUPED = re.compile(r"[-+]?(?=[^_]*_)(0x[0-9a-fA-F_]+|(?=.*[0-9])[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9_]+)?)")
 INTEGER = re.compile(r"[-+]?[0-9]+")
 HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -99,7 +98,7 @@ def _refuse_two_readings(word: str) -> None:
             f"unquoted {short(word)} is a different number to different YAML readers",
             f'Write {write}"{short(word)}" when the text is meant.',
         )
-    if "_" in word and GROUPED.fullmatch(word) and DECIMAL_GROUPED.fullmatch(word):
+    if GROUPED.fullmatch(word):
         raise Unclear(
             f"unquoted {short(word)} is a number to some YAML readers and text to others",
             f'Write {short(word.replace("_", ""))}, or "{short(word)}" when the text is meant.',

@@ -122,6 +122,8 @@ def reading(version, word):
 @example("+0x1F")
 @example("1__0")
 @example("_1")
+@example("-_0")
+@example("0:")
 def test_what_is_read_is_what_readers_of_both_versions_read(word):
     old, new = reading((1, 1), word), reading((1, 2), word)
     if old is None or new is None or DATE.fullmatch(word):
