@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from framework.compose import Stream
-from framework.errors import RunError
+from framework.errors import PluginError, RunError
 from framework.testkit.fresh import Request, record_in_fresh_process
 from framework.testkit.market import silent_twin
-from framework.testkit.nodes import plan_strategy
+from framework.testkit.nodes import offered, plan_strategy
 from framework.testkit.obstacles import DENY_EVERYTHING, HALVE_ENTRIES
 from framework.testkit.record import difference
 from framework.testkit.rerun import run_reset_run
+from framework.testkit.settings import not_readable
 from framework.testkit.sight import Sight, home_of, watching
 
 if TYPE_CHECKING:
@@ -33,12 +34,23 @@ class Conduct:
         lab: Where it runs.
         seed: Chooses the moments at which the data is cut.
         cuts: How many there are.
+        minimum: Decisions it takes to judge the rest.
     """
 
-    def __init__(self, lab: Lab, seed: int, cuts: int) -> None:
+    def __init__(self, lab: Lab, seed: int, cuts: int, minimum: int) -> None:
         self.lab = lab
         self._seed = seed
         self._cuts = cuts
+        self._minimum = minimum
+
+    @cached_property
+    def refused(self) -> str | None:
+        """Why a node that names it does not even compose."""
+        try:
+            offered([self.lab.spec])
+        except PluginError as error:
+            return str(error)
+        return not_readable(self.lab.config)
 
     @cached_property
     def _plain(self) -> tuple[Outcome, Sight]:
@@ -61,16 +73,19 @@ class Conduct:
         return str(self.plain.error) if self.plain.past_the_gate else None
 
     @property
+    def idle(self) -> str | None:
+        """Whether it decides too little to be judged."""
+        given = len(self.plain.record.asked)
+        if given >= self._minimum:
+            return None
+        return (
+            f"it asked for {given} things in {len(self.lab.market.times)} events; {self._minimum} are needed"
+        )
+
+    @property
     def unsound(self) -> str | None:
         """Anything that leaves no plain run to compare others with."""
-        return self.crash or self.passes_the_gate_by
-
-    def idle(self, orders: int) -> str | None:
-        """Whether there are fewer orders than it takes to judge the rest."""
-        given = len(self.plain.record.asked)
-        if given >= orders:
-            return None
-        return f"it asked for {given} things in {len(self.lab.market.times)} events; {orders} are needed"
+        return self.crash or self.passes_the_gate_by or self.idle
 
     @property
     def forbidden_reads(self) -> str | None:

@@ -79,6 +79,7 @@ class Lab:
         self.spec = spec
         self.folder = folder
         self._home = folder / "catalog"
+        self._plans: dict[tuple[str, ...], Plan] = {}
         self.config = configure(replace(market, catalog=self._home))
 
     def run(self, rules: Sequence[Rule] = ()) -> Outcome:
@@ -116,9 +117,13 @@ class Lab:
             self._home.rename(market.catalog)
 
     def _plan(self, rules: Sequence[Rule] = ()) -> Plan:
-        return plan_strategy(
-            self.spec, self.config, catalog=self._home, data=self.market.streams(), rules=rules
-        )
+        """Composed once for each set of rules: every version of the market is found at the same place."""
+        names = tuple(spec.name for spec, _ in rules)
+        if names not in self._plans:
+            self._plans[names] = plan_strategy(
+                self.spec, self.config, catalog=self._home, data=self.market.streams(), rules=rules
+            )
+        return self._plans[names]
 
     @staticmethod
     def _run(plan: Callable[[], Plan], *, asked_only: bool = False) -> Outcome:

@@ -136,6 +136,7 @@ class RiskRuleKit(Kit):
 
     def test_it_survives_a_missing_price(self, judgement: Judgement) -> None:
         """Before the first price, `proposal.mark` is None: deny, but do not raise."""
+        needs(judgement.problem("raises"), because="it raises; see test_it_never_raises")
         expect(
             judgement.asked_oddly.problems.get("unpriced"),
             if_fails="an order before the first price halts the whole node.",
@@ -144,8 +145,8 @@ class RiskRuleKit(Kit):
     def test_it_survives_an_unknown_instrument(self, judgement: Judgement) -> None:
         """An instrument the settings do not name, and the market has no price of, is no surprise."""
         needs(
-            judgement.asked_oddly.problems.get("unpriced"),
-            because="it does not survive a missing price; see test_it_survives_a_missing_price",
+            judgement.problem("raises") or judgement.asked_oddly.problems.get("unpriced"),
+            because="it raises already; see the tests above",
         )
         expect(
             judgement.asked_oddly.problems.get("stranger"),

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from framework.testkit.traders import RoundTrip
 
 
+ORDERS = 3
+"""Two entries and an exit."""
+
+
 class Trial:
     """Round trips at one venue."""
 
@@ -44,8 +48,11 @@ class Trial:
 
     @property
     def crash(self) -> str | None:
-        """Why the round trip failed."""
-        return self.plain if isinstance(self.plain, str) else None
+        """Why there is no round trip to judge."""
+        if isinstance(self.plain, str):
+            return self.plain
+        fills = len(self.plain[0].fills)
+        return None if fills >= ORDERS else f"only {fills} fills; see the account's size, kind and currency"
 
     @property
     def trip(self) -> tuple[Result, RoundTrip]:
