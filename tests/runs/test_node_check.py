@@ -1,6 +1,6 @@
 """`framework node check` on every file of `tests/broken`: a typed error with its place, code and remedy.
 
-The line and column in `expected.json` are where the fault was put into a sound file, not what the loader said.
+The line and column in `expected.json` are where the fault was put into a sound file, not what a loader said.
 """
 
 import json
