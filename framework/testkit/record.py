@@ -6,6 +6,7 @@ gate made of it. The identifiers the engine numbers are replaced by their order 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass, field
@@ -97,7 +98,12 @@ class Record:
 
 
 def difference(first: list[Asked], second: list[Asked]) -> str | None:
-    """Where two records part, in words, or None when they are equal."""
+    """Where two records part, in words, or None when they are equal.
+
+    Cancels in a row at one moment may come in any order: the engine's cache hands working orders out in an
+    order of its own, and the outcome is the same.
+    """
+    first, second = _settled(first), _settled(second)
     for number, (one, other) in enumerate(zip(first, second, strict=False), start=1):
         if one != other:
             return f"decision {number} was\n    {one}\n  and became\n    {other}"
@@ -108,6 +114,14 @@ def difference(first: list[Asked], second: list[Asked]) -> str | None:
         f"{len(first)} decisions became {len(second)}; the {which} run went on with\n"
         f"    {longer[min(len(first), len(second))]}"
     )
+
+
+def _settled(asked: list[Asked]) -> list[Asked]:
+    settled: list[Asked] = []
+    for _, group in itertools.groupby(asked, lambda one: (one.ts, one.what, one.stopping)):
+        row = list(group)
+        settled += sorted(row) if row[0].what == "cancel_order" else row
+    return settled
 
 
 class _Names:
