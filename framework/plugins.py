@@ -139,7 +139,7 @@ class Plugins:
                     remedy=f"Run `framework plugins show {name}` for the traceback.",
                 )
         names = [offer.spec.name for offer in self.offers(kind)]
-        near = difflib.get_close_matches(name, names, n=1)
+        near = difflib.get_close_matches(name.lower(), names, n=1)
         hint = f'; did you mean "{near[0]}"?' if near else ""
         also = f" Not loading: {', '.join(sorted(plugin.name for plugin in broken))}." if broken else ""
         raise PluginNotFound(

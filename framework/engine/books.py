@@ -31,18 +31,20 @@ class Entries:
     """
 
     def __init__(self) -> None:
-        self._orders: dict[Any, None] = {}
+        self._orders: dict[Any, Any] = {}
 
-    def add(self, client_order_id: Any) -> None:
+    def add(self, order: Any) -> None:
         """Remember an approved order."""
-        self._orders[client_order_id] = None
+        self._orders[order.client_order_id] = order
 
     def working(self, cache: Cache) -> list[Any]:
-        """The orders that are not closed, oldest first."""
+        """The orders that are not closed, oldest first, as the engine knows them now.
+
+        An order approved in this moment is not in the cache yet, and stands for itself.
+        """
         for client_order_id in [known for known in self._orders if cache.is_order_closed(known)]:
             del self._orders[client_order_id]
-        found = (cache.order(client_order_id) for client_order_id in self._orders)
-        return [order for order in found if order is not None]
+        return [cache.order(known) or order for known, order in self._orders.items()]
 
 
 class Books:

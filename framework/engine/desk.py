@@ -130,13 +130,12 @@ class Desk:
         """The list to send in place of this one, or None when all of it was denied.
 
         One denied order denies the list: half a bracket is worse than none. Children of a resized parent
-        follow its size.
+        follow its size. Orders of a list that is denied after some were approved stay counted in rates.
         """
         orders = list(orders)
         self._refuse_repeats(orders)
         parents = {order.client_order_id: order for order in orders if order.parent_order_id is None}
         sizes = {order.client_order_id: order.quantity for order in orders}
-        proposals = []
         for order in sorted(orders, key=lambda order: order.parent_order_id is not None):
             parent = parents.get(order.parent_order_id)
             if parent is not None:
@@ -157,10 +156,8 @@ class Desk:
             if isinstance(verdict, Resize):
                 sizes[order.client_order_id] = verdict.quantity
                 proposal = replace(proposal, quantity=verdict.quantity)
-            proposals.append(proposal)
-        for order in orders:
+            # Counted before its sisters are judged: a list must not pass a limit that its orders would not.
             self._approve(order)
-        for proposal in proposals:
             self.gate.sent(proposal)
         if all(order.quantity == sizes[order.client_order_id] for order in orders):
             return orders
@@ -293,7 +290,7 @@ class Desk:
     def _approve(self, order: Any) -> None:
         self.approved.add(order.client_order_id)
         if not order.is_reduce_only:
-            self._entries.add(order.client_order_id)
+            self._entries.add(order)
 
     def _refuse_repeats(self, orders: Sequence[Any]) -> None:
         """The engine would send the same order again under the same identifier, and forget the first."""

@@ -660,3 +660,33 @@ def test_an_exception_where_no_guard_stands_fails_the_run(market):
 
     with pytest.raises(RunError, match="met an error and stopped after"):
         run(market, Indicates)
+
+
+def test_the_orders_of_a_list_count_for_each_other(market):
+    class OneOrder(RiskRule):
+        sent = 0
+
+        def check(self, proposal):
+            return Deny("one is enough") if self.sent else APPROVE
+
+        def on_sent(self, proposal):
+            self.sent += 1
+
+    class OneEntry(RiskRule):
+        def check(self, proposal):
+            return Deny("one entry is enough") if self.market.pending_entries() else APPROVE
+
+    class Pairs(Scripted):
+        def step_5(self):
+            orders = [
+                self.order_factory.limit(self.instrument_id, OrderSide.BUY, quantity(1_000), self.away(ticks))
+                for ticks in (-5_000, -6_000)
+            ]
+            list_id = str(self.order_factory.generate_order_list_id())
+            self.submit_order_list(
+                [type(order).from_dict(order.to_dict() | {"order_list_id": list_id}) for order in orders]
+            )
+
+    for rule in (OneOrder, OneEntry):
+        _, orders, _ = run(market, Pairs, rule)
+        assert [order.status for order in orders] == [OrderStatus.DENIED, OrderStatus.DENIED]
