@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from framework.testkit.fresh import Request, record_in_fresh_process
 from framework.testkit.market import silent_twin
 from framework.testkit.nodes import offered, plan_strategy
 from framework.testkit.obstacles import DENY_EVERYTHING, HALVE_ENTRIES
+from framework.testkit.parts import mistaken_parts
 from framework.testkit.record import difference
-from framework.testkit.rerun import run_reset_run
+from framework.testkit.rerun import asked_after_reset
 from framework.testkit.settings import not_readable
 from framework.testkit.sight import Sight, home_of, watching
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from framework.testkit.tape import Tape
 
 TIMES_TEN = 10
+RESETS = 2
+"""Pairs of decisions before which a first run is stopped and reset."""
 
 
 class Conduct:
@@ -117,16 +121,35 @@ class Conduct:
 
     @cached_property
     def differs_after_reset(self) -> str | None:
-        """How the run after a reset differs from the run before it."""
+        """How a run after a reset differs from a run of a new object.
+
+        What is left over shows only when it matters, so the first run stops just before a decision, and
+        once more at ten times the price: then old levels are far from the new run's.
+        """
         with self.lab.in_place(self.lab.market) as placed:
             plan = plan_strategy(
                 self.lab.spec, self.lab.config, catalog=placed.catalog, data=placed.streams()
             )
             try:
-                first, second = run_reset_run(plan, placed)
+                fresh = asked_after_reset(plan, placed)
+                for moment in self._just_before_decisions():
+                    for factor in (1, TIMES_TEN):
+                        before = [tape.until(moment).scaled_after(0, factor) for tape in placed.tapes]
+                        found = difference(fresh.asked, asked_after_reset(plan, placed, before).asked)
+                        if found:
+                            return f"when reset after {moment}, {found}"
             except Exception as error:  # noqa: BLE001 - whatever a plugin raises is what the test reports
                 return f"{type(error).__name__}: {error}"
-        return difference(first.asked, second.asked)
+        return None
+
+    def _just_before_decisions(self) -> list[int]:
+        """Before a few decisions and the ones that follow them: entries and exits tend to alternate."""
+        times = self.lab.market.times
+        decided = sorted({asked.ts for asked in self.plain.record.asked if not asked.stopping})
+        rng = random.Random(self._seed)  # noqa: S311 - where to stop, not secrets
+        chosen = rng.sample(range(len(decided)), min(RESETS, len(decided)))
+        pairs = sorted({min(n + step, len(decided) - 1) for n in chosen for step in (0, 1)})
+        return [times[max(0, bisect_left(times, decided[n]) - 1)] for n in pairs]
 
     @cached_property
     def dies_without_data(self) -> str | None:
@@ -171,15 +194,7 @@ class Conduct:
         thin = self.lab.run_changed(lambda tape: tape.thinned(steps))
         if thin.failure or thin.result is None:
             return thin.failure
-        if not _has_partial_fills(thin.result):
-            return f"no order was filled in parts: let the settings order more than {steps} size steps"
-        for what, sizes in (("order", _order_sizes), ("position", _position_sizes)):
-            usual, largest = max(sizes(self._result), default=0.0), max(sizes(thin.result), default=0.0)
-            if largest > usual * tolerance:
-                return (
-                    f"its largest {what} was {usual:g} when filled whole and {largest:g} when filled in parts"
-                )
-        return None
+        return mistaken_parts(self._result, thin.result, steps, tolerance)
 
     @cached_property
     def sees_past_the_end(self) -> str | None:
@@ -237,22 +252,3 @@ class Conduct:
 
 def _first(length: int) -> Callable[[Tape], Tape]:
     return lambda tape: tape.first(length)
-
-
-def _has_partial_fills(result: Result) -> bool:
-    fills = result.fills
-    return bool(len(fills)) and bool(fills.index.duplicated().any() or _left_over(result))
-
-
-def _left_over(result: Result) -> bool:
-    orders = result.orders
-    done = orders["filled_qty"].astype(float)
-    return bool(((done > 0) & (done < orders["quantity"].astype(float))).any())
-
-
-def _order_sizes(result: Result) -> list[float]:
-    return [float(size) for size in result.orders["quantity"]] if len(result.orders) else []
-
-
-def _position_sizes(result: Result) -> list[float]:
-    return [float(size) for size in result.positions["peak_qty"]] if len(result.positions) else []

@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +66,6 @@ class Record:
     """Everything every strategy of a run asked for, in order."""
 
     asked: list[Asked] = field(default_factory=list)
-    attached: ClassVar[tuple[str, ...]] = (*ASKING, "on_stop")
 
     def before(self, ts: int) -> list[Asked]:
         """The decisions made at `ts` or earlier, without those that the end of the data caused."""

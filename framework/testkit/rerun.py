@@ -21,8 +21,11 @@ from framework.risk.gate import Gate
 from framework.testkit.record import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from framework.compose import Plan
     from framework.testkit.market import SimulatedMarket
+    from framework.testkit.tape import Tape
 
 VENUE_SETTINGS = (
     "base_currency",
@@ -35,8 +38,13 @@ VENUE_SETTINGS = (
 )
 
 
-def run_reset_run(plan: Plan, market: SimulatedMarket) -> tuple[Record, Record]:
-    """What the plan's strategy asks for in one run, and in a second one after the engine was reset.
+def asked_after_reset(plan: Plan, market: SimulatedMarket, before: Sequence[Tape] = ()) -> Record:
+    """What the plan's strategy asks for over a market, after it ran over other tapes and was reset.
+
+    Args:
+        plan: One strategy, composed.
+        market: What it is judged on.
+        before: What the same object ran over before it was reset; without any, it is new.
 
     Raises:
         BaseException: Whatever the strategy raised, in either run or while it was reset.
@@ -54,18 +62,24 @@ def run_reset_run(plan: Plan, market: SimulatedMarket) -> tuple[Record, Record]:
         desk = Desk(0, subject.id, ids[subject.id], Gate([], ids, faults.record), books, door, faults)
         strategy = guarded(subject.spec.strategy, desk)(_bound(subject.config, ids[subject.id]))
         engine.add_strategy(strategy)
-        records = Record(), Record()
-        for number, record in enumerate(records):
-            if number:
-                _unhear(strategy)
-                engine.reset()
-            record.attach({subject.id: strategy})
-            engine.run()
-            if faults.error is not None:
-                raise faults.error
-        return records
+        if before:
+            _run(engine, before, faults)
+            engine.reset()
+            engine.clear_data()
+        record = Record()
+        record.attach({subject.id: strategy})
+        _run(engine, market.tapes, faults)
+        return record
     finally:
         engine.dispose()
+
+
+def _run(engine: BacktestEngine, tapes: Sequence[Tape], faults: Faults) -> None:
+    for tape in tapes:
+        engine.add_data(tape.records())
+    engine.run()
+    if faults.error is not None:
+        raise faults.error
 
 
 def _equip(engine: BacktestEngine, plan: Plan, market: SimulatedMarket) -> None:
@@ -82,11 +96,3 @@ def _equip(engine: BacktestEngine, plan: Plan, market: SimulatedMarket) -> None:
         )
     for instrument in market.instruments:
         engine.add_instrument(instrument)
-    for tape in market.tapes:
-        engine.add_data(tape.records())
-
-
-def _unhear(strategy: Any) -> None:
-    """Take the first run's recorder off, so that the second one stands alone."""
-    for name in Record.attached:
-        strategy.__dict__.pop(name, None)

@@ -16,7 +16,7 @@ from framework.testkit.fresh import Request, record_in_fresh_process
 from framework.testkit.nodes import VENUE, plan_strategy
 from framework.testkit.obstacles import DENY_EVERYTHING, HALVE_ENTRIES
 from framework.testkit.record import Asked, difference
-from framework.testkit.rerun import run_reset_run
+from framework.testkit.rerun import asked_after_reset
 from framework.testkit.sight import home_of, watching
 from framework.testkit.traders import RANDOM_FLOW, RandomFlowConfig
 
@@ -165,9 +165,11 @@ def test_a_fresh_process_that_fails_says_why(market, config):
 
 
 def test_after_a_reset_the_engine_starts_over(market, config):
-    first, second = run_reset_run(plan_strategy(SPEC, config, catalog=market.catalog), market)
-    assert len(first.asked) == 6
-    assert difference(first.asked, second.asked) is None
+    plan = plan_strategy(SPEC, config, catalog=market.catalog)
+    fresh = asked_after_reset(plan, market)
+    again = asked_after_reset(plan, market, [tape.until(market.times[2]) for tape in market.tapes])
+    assert len(fresh.asked) == 6
+    assert difference(fresh.asked, again.asked) is None
 
 
 def test_the_random_flow_does_everything(tmp_path):
