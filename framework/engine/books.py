@@ -26,25 +26,38 @@ def mid(quote: QuoteTick) -> Price:
 class Entries:
     """Approved orders of one strategy that could still open or grow a position.
 
-    An order stays until the engine's cache says it is closed. Closed ones leave when somebody looks, so
-    an order that nobody asks about costs one dictionary entry.
+    An order stays until the engine's cache says it is closed. Closed ones leave when somebody looks, and
+    when they would pile up.
+
+    Args:
+        cache: The engine's cache.
     """
 
-    def __init__(self) -> None:
+    MANY = 64
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
         self._orders: dict[Any, Any] = {}
+        self._limit = self.MANY
 
     def add(self, order: Any) -> None:
         """Remember an approved order."""
         self._orders[order.client_order_id] = order
+        if len(self._orders) > self._limit:
+            self._forget_closed()
+            self._limit = max(self.MANY, 2 * len(self._orders))
 
-    def working(self, cache: Cache) -> list[Any]:
+    def working(self) -> list[Any]:
         """The orders that are not closed, oldest first, as the engine knows them now.
 
         An order approved in this moment is not in the cache yet, and stands for itself.
         """
-        for client_order_id in [known for known in self._orders if cache.is_order_closed(known)]:
+        self._forget_closed()
+        return [self._cache.order(known) or order for known, order in self._orders.items()]
+
+    def _forget_closed(self) -> None:
+        for client_order_id in [known for known in self._orders if self._cache.is_order_closed(known)]:
             del self._orders[client_order_id]
-        return [cache.order(known) or order for known, order in self._orders.items()]
 
 
 class Books:
@@ -70,7 +83,7 @@ class Books:
         self.portfolio = portfolio
         self.now = clock.timestamp_ns
         self.engine_ids = engine_ids
-        self.entries = {strategy_id: Entries() for strategy_id in engine_ids}
+        self.entries = {strategy_id: Entries(cache) for strategy_id in engine_ids}
         self._bar_types = bar_types
 
     def mark(self, instrument_id: InstrumentId) -> Mark | None:
@@ -127,8 +140,7 @@ class MarketView:
 
     def pending_entries(self) -> Sequence[Any]:
         """Orders in scope, approved and not closed, that could open or grow a position."""
-        cache, entries = self._books.cache, self._books.entries
-        return [order for sid in self._strategies for order in entries[sid].working(cache)]
+        return [order for sid in self._strategies for order in self._books.entries[sid].working()]
 
     def equity(self, venue: Venue) -> dict[Currency, Money]:
         """Balance plus unrealised profit at the venue, marked to market, by currency."""

@@ -208,7 +208,7 @@ class Desk:
                 *cache.orders_open(strategy_id=self.engine_id),
                 *cache.orders_inflight(strategy_id=self.engine_id),
                 *cache.orders_emulated(strategy_id=self.engine_id),
-                *self._entries.working(cache),
+                *self._entries.working(),
             )
         }
         for client_order_id, order in working.items():
@@ -276,7 +276,7 @@ class Desk:
         if order.is_reduce_only and Decimal(0) < quantity <= opposite:
             return True
         same, against = Decimal(0), Decimal(0)
-        for other in self._entries.working(self._books.cache):
+        for other in self._entries.working():
             if other.instrument_id == order.instrument_id and not other.is_reduce_only:
                 leaves = other.leaves_qty.as_decimal()
                 if other.side != order.side:
