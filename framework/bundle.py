@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from framework import document
+from framework.config import document
 from framework.errors import CheckFailed, CompositionError, ConfigError, DataError
 
 if TYPE_CHECKING:

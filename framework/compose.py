@@ -15,8 +15,8 @@ import msgspec
 from nautilus_trader.model import BarType, InstrumentId
 
 from framework import config as configuration
+from framework.config.values import to_nanos
 from framework.errors import CompositionError
-from framework.values import to_nanos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -266,9 +266,7 @@ def bar_types(config: Any) -> Iterator[BarType]:
     return (value for _, value in market_names(config) if isinstance(value, BarType))
 
 
-def market_names(
-    value: Any, path: tuple[str | int, ...] = ()
-) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def market_names(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every instrument and bar type inside a config, with its path."""
     if isinstance(value, InstrumentId | BarType):
         yield path, value

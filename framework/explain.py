@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT
 
-from framework.values import to_plain
+from framework.config.values import to_plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -128,22 +128,24 @@ def _descriptions(annotation: Any) -> list[str]:
 def _type_name(annotation: Any) -> str:
     """A type as a reader of YAML would say it."""
     annotation = getattr(annotation, "__value__", annotation)
-    origin = get_origin(annotation)
+    origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type_name(get_args(annotation)[0])
-    if annotation is type(None):
-        return "null"
+        return _type_name(args[0])
     if origin is types.UnionType or str(origin) == "typing.Union":
-        return " or ".join(dict.fromkeys(_type_name(arg) for arg in get_args(annotation)))
+        return " or ".join(dict.fromkeys(_type_name(arg) for arg in args))
     if str(origin) == "typing.Literal":
-        return " | ".join(str(arg) for arg in get_args(annotation))
+        return " | ".join(str(arg) for arg in args)
     if origin in (list, tuple, set, frozenset):
-        inner = [_type_name(arg) for arg in get_args(annotation) if arg is not ...]
-        return f"list of {', '.join(dict.fromkeys(inner))}"
+        return f"list of {', '.join(dict.fromkeys(_type_name(arg) for arg in args if arg is not ...))}"
     if origin is dict:
-        key, value = get_args(annotation)
-        return f"mapping of {_type_name(key)} to {_type_name(value)}"
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        tag = annotation.__struct_config__.tag
-        return f"{annotation.__struct_config__.tag_field}: {tag}" if tag else annotation.__name__
-    return getattr(annotation, "__name__", str(annotation))
+        return f"mapping of {_type_name(args[0])} to {_type_name(args[1])}"
+    return _plain_name(annotation)
+
+
+def _plain_name(kind: Any) -> str:
+    if kind is type(None):
+        return "null"
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        tag = kind.__struct_config__.tag
+        return f"{kind.__struct_config__.tag_field}: {tag}" if tag else kind.__name__
+    return getattr(kind, "__name__", str(kind))

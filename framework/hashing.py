@@ -172,4 +172,4 @@ def _nanoseconds(moment: dt.datetime) -> str | None:
     """Nanoseconds since the epoch; a time without a zone is UTC, as in the engine's reports."""
     import pandas as pd  # noqa: PLC0415 - pandas costs half a second, and no other value needs it
 
-    return None if pd.isna(moment) else str(pd.Timestamp(moment).as_unit("ns").value)
+    return None if str(moment) == "NaT" else str(pd.Timestamp(moment).as_unit("ns").value)

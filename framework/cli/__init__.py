@@ -67,7 +67,7 @@ class Groups(TyperGroup):
         build = _builtin(name) if name in BUILTIN else _plugin_groups()[name].spec.app
         built = typer.main.get_command(build())
         built.name = name
-        built.help = command.help
+        built.help = BUILTIN.get(name) or _plugin_groups()[name].spec.summary
         return name, built, rest
 
 

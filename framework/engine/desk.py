@@ -173,11 +173,9 @@ class Desk:
         """The change to send, None when it changes nothing, or why it is refused."""
         order = self._books.cache.order(client_order_id)
         change = (client_order_id, quantity, price, trigger_price)
-        if order is None:
-            return change
-        if not _changes(order, quantity, price, trigger_price):
+        if order is not None and not _changes(order, quantity, price, trigger_price):
             return None  # the engine raises on a change that is none, and a trailing stop asks for many
-        if not (self._judged or order.is_reduce_only or self.gate.kill.latches):
+        if order is None or not (self._judged or order.is_reduce_only or self.gate.kill.latches):
             return change
         proposal = self._proposal(
             order,

@@ -9,7 +9,7 @@ from nautilus_trader.model import Venue
 
 from framework.hashing import result_hash
 from framework.result import Result
-from framework.values import to_plain
+from framework.config.values import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

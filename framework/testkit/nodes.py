@@ -19,13 +19,14 @@ from nautilus_trader.execution import MakerTakerFeeModel
 from nautilus_trader.model import BarType, InstrumentId
 
 from framework import config as configuration
-from framework import document, plugins
+from framework import plugins
 from framework.compose import Plan, compose, market_names
+from framework.config import document
+from framework.config.values import to_plain
 from framework.engine import backtest
 from framework.errors import PluginBroken
 from framework.hookspecs import hookimpl
 from framework.specs import PluginConfig, RiskSpec, StrategySpec, VenueSpec
-from framework.values import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from framework import config as configuration
-from framework import document as documents
+from framework.config import document as documents
+from framework.config.values import to_plain
 from framework.errors import ConfigError
 from framework.explain import settings
-from framework.values import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from framework.cli import main
-from framework.document import LARGEST_FILE
+from framework.config.document import LARGEST_FILE
 
 BROKEN = Path(__file__).parents[1] / "broken"
 EXPECTED = json.loads((BROKEN / "expected.json").read_text(encoding="utf-8"))

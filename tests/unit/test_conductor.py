@@ -1,4 +1,4 @@
-"""Strategies that share a stream are served in the order of node.yaml, in every process; prices come first."""
+"""Strategies that share a stream are served in the order of node.yaml, everywhere; prices come first."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ TWO = """
 
         def on_bar(self, bar):
             side = OrderSide.BUY if bar.close > bar.open else OrderSide.SELL
-            self.submit_order(self.order_factory.market(bar.bar_type.instrument_id, side, Quantity.from_str("1000")))
+            size = Quantity.from_str("1000")
+            self.submit_order(self.order_factory.market(bar.bar_type.instrument_id, side, size))
 
     class OneAtATime(RiskRule):
         last = None
@@ -52,8 +53,12 @@ TWO = """
         market = simulate(Path(folder) / "catalog", length=50)
         bars = str(market.bar_types[0])
         result = run_node({
-            "catalog": str(market.catalog), "venues": [{"name": "SIM", "use": "testkit"}], "data": [{"bars": bars}],
-            "strategies": [{"id": name, "use": "grabs", "config": {"bar_type": bars}} for name in sys.argv[1:]],
+            "catalog": str(market.catalog),
+            "venues": [{"name": "SIM", "use": "testkit"}],
+            "data": [{"bars": bars}],
+            "strategies": [
+                {"id": name, "use": "grabs", "config": {"bar_type": bars}} for name in sys.argv[1:]
+            ],
             "risk": [{"use": "one_at_a_time"}],
         }, specs=specs)
     print("GOT", result.result_hash, ",".join(sorted(set(result.fills["strategy_id"]))), len(result.denials))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from framework import config
 from framework.config import DataEntry, LogEntry, ReportEntry, RiskEntry, StrategyEntry, load
-from framework.document import dump, parse
+from framework.config.document import dump, parse
+from framework.config.values import to_plain
 from framework.errors import ConfigError
-from framework.values import to_plain
 
 MINIMAL = """\
 catalog: data

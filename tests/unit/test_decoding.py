@@ -7,7 +7,7 @@ from nautilus_trader.model import BarType, InstrumentId, Money, Quantity, Venue
 
 from framework import PluginConfig
 from framework.config import decode
-from framework.document import parse
+from framework.config.document import parse
 from framework.errors import ConfigError, PluginBroken
 
 type Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0, description="From 0 to 1.")]

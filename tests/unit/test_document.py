@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework import document, strict_yaml
-from framework.document import dump, parse, read
+from framework.config import document, strict_yaml
+from framework.config.document import dump, parse, read
 from framework.errors import ConfigError
 
 TEXT = """\

@@ -1,4 +1,4 @@
-"""A guarded strategy in a real engine: nothing vanishes, nothing bypasses, every verdict is an engine event."""
+"""A guarded strategy in a real engine: nothing vanishes, nothing bypasses, a verdict is an engine event."""
 
 from __future__ import annotations
 

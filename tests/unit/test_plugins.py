@@ -207,8 +207,8 @@ def test_loading_plugins_imports_no_machine_learning_no_pandas_and_no_plotting()
         from framework import plugins
         from framework.catalog import builtin
         plugins.load([builtin])
-        heavy = {"pandas", "plotly", "pyarrow", "sklearn", "torch", "xgboost", "numba", "scipy"} & set(sys.modules)
-        print(sorted(heavy))
+        heavy = {"pandas", "plotly", "pyarrow", "sklearn", "torch", "xgboost", "numba", "scipy"}
+        print(sorted(heavy & set(sys.modules)))
     """)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -6,8 +6,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from framework import scalars
-from framework.scalars import Unclear, meaning
+from framework.config import scalars
+from framework.config.scalars import Unclear, meaning
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*")
 

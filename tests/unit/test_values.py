@@ -19,9 +19,9 @@ from nautilus_trader.model import (
 
 from framework import PluginConfig, values
 from framework.config import decode
-from framework.document import dump, parse
+from framework.config.document import dump, parse
+from framework.config.values import dec_hook, enc_hook, readings, schema_hook, to_decimal, to_nanos, to_plain
 from framework.errors import PluginBroken
-from framework.values import dec_hook, enc_hook, readings, schema_hook, to_decimal, to_nanos, to_plain
 
 GOOD = [
     (InstrumentId, "EUR/USD.SIM"),

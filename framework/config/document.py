@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from framework import scalars
+from framework.config import scalars
+from framework.config.strict_yaml import Builder, Mark, YamlPath
+from framework.config.syntax import explain
 from framework.errors import ConfigError
-from framework.strict_yaml import Builder, Mark, YamlPath
-from framework.syntax import explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

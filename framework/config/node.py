@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-from framework import document as documents
-from framework import values
-from framework.decoding import decode
+from framework.config import document as documents
+from framework.config import values
+from framework.config.decoding import decode
+from framework.config.strict_yaml import yaml_path
+from framework.config.wording import Problem, error_of
 from framework.specs import Mode
-from framework.strict_yaml import yaml_path
-from framework.wording import Problem, error_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
 
-    from framework.document import Document
-    from framework.strict_yaml import YamlPath
+    from framework.config.document import Document
+    from framework.config.strict_yaml import YamlPath
 
 __all__ = [
     "DataEntry",

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
-from framework import values
+from framework.config import values
+from framework.config.scalars import short
+from framework.config.strict_yaml import yaml_path
+from framework.config.wording import Problem, Shape, error_of, members, nearest, shape_of, shown, told, worded
 from framework.errors import PluginBroken
-from framework.scalars import short
-from framework.strict_yaml import yaml_path
-from framework.wording import Problem, Shape, error_of, members, nearest, shape_of, shown, told, worded
 
 if TYPE_CHECKING:
-    from framework.document import Document
-    from framework.strict_yaml import YamlPath
+    from framework.config.document import Document
+    from framework.config.strict_yaml import YamlPath
 
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 NAMED = re.compile(r"`([^`]+)`")

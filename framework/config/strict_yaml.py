@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from framework import scalars
+from framework.config import scalars
 from framework.errors import ConfigError
 
 type YamlPath = tuple[str | int, ...]

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAliasType, Union,
 
 import msgspec
 
-from framework import values
+from framework.config import values
+from framework.config.scalars import short
+from framework.config.strict_yaml import yaml_path
 from framework.errors import ConfigError
-from framework.scalars import short
-from framework.strict_yaml import yaml_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from framework.document import Document
-    from framework.strict_yaml import YamlPath
+    from framework.config.document import Document
+    from framework.config.strict_yaml import YamlPath
 
 SHOWN = 4
 """Further problems listed below the first; more are a reason to fix these first."""

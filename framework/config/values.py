@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from framework.config.scalars import short
 from framework.errors import PluginBroken
-from framework.scalars import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

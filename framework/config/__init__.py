@@ -1,0 +1,31 @@
+"""node.yaml: read strictly, decoded into closed classes, and every error with its place and remedy."""
+
+from framework.config.node import (
+    DataEntry,
+    LoadedConfig,
+    LogEntry,
+    NodeConfig,
+    ReportEntry,
+    RiskEntry,
+    StrategyEntry,
+    VenueEntry,
+    decode,
+    load,
+    schema,
+    yaml_path,
+)
+
+__all__ = [
+    "DataEntry",
+    "LoadedConfig",
+    "LogEntry",
+    "NodeConfig",
+    "ReportEntry",
+    "RiskEntry",
+    "StrategyEntry",
+    "VenueEntry",
+    "decode",
+    "load",
+    "schema",
+    "yaml_path",
+]
