@@ -78,7 +78,7 @@ def test_a_class_in_a_package_is_looked_at_with_all_of_its_package():
 def test_a_class_in_a_lone_module_is_looked_at_with_its_file(tmp_path, monkeypatch):
     (tmp_path / "lone_plugin.py").write_text("class Lone: pass\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    import lone_plugin  # noqa: PLC0415 - written a line above
+    import lone_plugin
 
     assert home_of(lone_plugin.Lone) == tmp_path / "lone_plugin.py"
 
@@ -101,7 +101,7 @@ def test_what_happens_in_a_file_is_seen_and_what_happens_elsewhere_is_not(tmp_pa
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
-    import watched_plugin  # noqa: PLC0415 - written a line above
+    import watched_plugin
 
     with watching(tmp_path / "watched_plugin.py") as sight:
         watched_plugin.read()
