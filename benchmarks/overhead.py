@@ -4,8 +4,9 @@
 
 One process, the two in turn, as many rounds as asked. Both read the same catalog in the same chunks, both
 run the same strategy class, and both produce the engine's orders, fills and positions as tables; fills must
-be equal in number and in price, or the row is void. The framework also hashes the files, guards every handler,
-passes every order through the gate, takes the equity curve, draws the chart's prices and hashes the result.
+be equal in number and in price, or the row is void. The framework also hashes the files, guards every
+handler, passes every order through the gate, takes the equity curve, draws the chart's prices and hashes
+the result.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def venue(name, config=None, seed=0):
 
 def write_catalog(folder, bars, quotes):
     """A seeded random walk, in ticks, as minute bars and as quotes a second apart."""
-    draw = random.Random(20)  # noqa: S311 - prices, not secrets
+    draw = random.Random(20)
     catalog = ParquetDataCatalog(str(folder))
     catalog.write_instruments([TestInstrumentProvider.default_fx_ccy("EUR/USD", Venue("SIM"))])
 
@@ -209,12 +210,12 @@ def plan_of(folder, kind, strategy, *, rule):
 
 def measure(folder, kind, strategy, rounds):
     """Seconds of every round: whole calls and the engine's own run, for each contender."""
+    plain = plan_of(folder, kind, strategy, rule=False)
+    ruled = plan_of(folder, kind, strategy, rule=True)
     contenders = {
         "raw": lambda: by_hand(folder, kind, strategy),
-        "framework": lambda plan=plan_of(folder, kind, strategy, rule=False): through_the_framework(plan),
-        "framework + rule": lambda plan=plan_of(folder, kind, strategy, rule=True): through_the_framework(
-            plan
-        ),
+        "framework": lambda: through_the_framework(plain),
+        "framework + rule": lambda: through_the_framework(ruled),
     }
     whole = {name: [] for name in contenders}
     engine = {name: [] for name in contenders}
@@ -251,18 +252,18 @@ def main():
         write_catalog(Path(folder), bars, quotes)
         for kind, count, strategy in (("bars", bars, Cross), ("quotes", quotes, EveryThousandth)):
             measured = measure(Path(folder), kind, strategy, rounds)
-            for name in ("framework", "framework + rule"):
-                rows.append(
-                    {
-                        "data": f"{count} {kind}",
-                        "fills": measured["fills"],
-                        "contender": name,
-                        "raw_seconds": round(statistics.median(measured["whole"]["raw"]), 3),
-                        "seconds": round(statistics.median(measured["whole"][name]), 3),
-                        "ratio": round(ratio(measured["whole"], name), 3),
-                        "engine_ratio": round(ratio(measured["engine"], name), 3),
-                    }
-                )
+            rows.extend(
+                {
+                    "data": f"{count} {kind}",
+                    "fills": measured["fills"],
+                    "contender": name,
+                    "raw_seconds": round(statistics.median(measured["whole"]["raw"]), 3),
+                    "seconds": round(statistics.median(measured["whole"][name]), 3),
+                    "ratio": round(ratio(measured["whole"], name), 3),
+                    "engine_ratio": round(ratio(measured["engine"], name), 3),
+                }
+                for name in ("framework", "framework + rule")
+            )
     if asked.json:
         print(json.dumps({"python": platform.python_version(), "rounds": rounds, "rows": rows}, indent=2))
         return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -71,7 +73,7 @@ def run(
             _say({"runs": True, "rows": dict(opened.rows), "files": len(opened.hashes)}, as_json=as_json)
             return
     hooks = installed().hooks
-    with _progress(plan.name, shown=not (quiet or as_json)) as progress:
+    with _engine_on_stderr(), _progress(plan.name, shown=not (quiet or as_json)) as progress:
         result = backtest.run(
             plan,
             started=lambda plan, node: hooks.run_started(plan=plan, node=node),
@@ -184,10 +186,27 @@ def _say(facts: dict[str, Any], *, as_json: bool) -> None:
 
 
 @contextmanager
+def _engine_on_stderr() -> Iterator[None]:
+    """Send what the engine's logger writes to stdout, at whatever level, to stderr: stdout is for results."""
+    try:
+        sys.stdout.flush()
+        stdout, stderr = sys.stdout.fileno(), sys.stderr.fileno()
+        kept = os.dup(stdout)
+    except (AttributeError, OSError, ValueError):  # closed, or no file, as inside another program
+        yield
+        return
+    os.dup2(stderr, stdout)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, stdout)
+        os.close(kept)
+
+
+@contextmanager
 def _progress(name: str, *, shown: bool) -> Iterator[Callable[[float], None] | None]:
     """A progress bar on stderr, when a person is watching."""
-    import sys  # noqa: PLC0415
-
     if not (shown and sys.stderr.isatty()):
         yield None
         return

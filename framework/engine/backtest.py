@@ -95,7 +95,7 @@ def run(
         if started is not None:
             started(plan, node)
         began = time.perf_counter()
-        outcome = _replay(node)
+        outcome = replay(node)
         return collect(plan, node, outcome, time.perf_counter() - began)
     finally:
         node.engine.dispose()
@@ -133,7 +133,7 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
         desks[strategy.id] = desk
         guard = guarded(strategy.spec.strategy, desk, conductor)
         try:
-            strategies[strategy.id] = guard(_bound(strategy.config, ids[strategy.id]))
+            strategies[strategy.id] = guard(bound(strategy.config, ids[strategy.id]))
         except Exception as error:
             raise RunError(
                 f'strategy "{strategy.id}" could not be built: {type(error).__name__}: {error}',
@@ -221,21 +221,21 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
     )
 
 
-def _bound(config: Any, engine_id: StrategyId) -> Any:
+def bound(config: Any, engine_id: StrategyId) -> Any:
     """The strategy's config with the engine's identifier, still an instance of its own class."""
     kind = type(config)
     fields = {name: getattr(config, name) for name in kind.__struct_fields__}
-    bound = msgspec.defstruct(
+    struct = msgspec.defstruct(
         kind.__name__,
         [("strategy_id", StrategyId), ("order_id_tag", Any, None)],
         bases=(kind,),
         frozen=True,
         kw_only=True,
     )
-    return bound(**fields, strategy_id=engine_id)
+    return struct(**fields, strategy_id=engine_id)
 
 
-def _replay(node: Node) -> BacktestResult:
+def replay(node: Node) -> BacktestResult:
     try:
         outcome = node.engine.run()[0]
     except KeyboardInterrupt:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import Venue
 
+from framework.config.values import to_plain
 from framework.hashing import result_hash
 from framework.result import Result
-from framework.config.values import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -175,7 +175,7 @@ def ask_plan(plan: Plan, record: Record) -> None:
     node = backtest.build(plan)
     try:
         record.attach(node.strategies)
-        backtest._replay(node)  # noqa: SLF001 - `run` without `collect`, a third of the time
+        backtest.replay(node)
     finally:
         node.engine.dispose()
 

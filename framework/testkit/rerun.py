@@ -12,7 +12,7 @@ from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
 from nautilus_trader.model import Money, Venue
 
-from framework.engine.backtest import _bound, engine_ids
+from framework.engine.backtest import bound, engine_ids
 from framework.engine.books import Books, by_instrument
 from framework.engine.desk import Desk, Door
 from framework.engine.faults import Faults
@@ -60,7 +60,7 @@ def asked_after_reset(plan: Plan, market: SimulatedMarket, before: Sequence[Tape
         bar_types = [stream.bar_type for stream in plan.streams if stream.bar_type is not None]
         books = Books(engine.cache, engine.portfolio, clock, by_instrument(bar_types), ids)
         desk = Desk(0, subject.id, ids[subject.id], Gate([], ids, faults.record), books, door, faults)
-        strategy = guarded(subject.spec.strategy, desk)(_bound(subject.config, ids[subject.id]))
+        strategy = guarded(subject.spec.strategy, desk)(bound(subject.config, ids[subject.id]))
         engine.add_strategy(strategy)
         if before:
             _run(engine, before, faults)

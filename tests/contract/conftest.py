@@ -226,7 +226,7 @@ class Lab:
         )
 
     def trade(self, n, price, size=1_000_000):
-        from nautilus_trader.model import AggressorSide, TradeId  # noqa: PLC0415
+        from nautilus_trader.model import AggressorSide, TradeId
 
         stamp = START + n * MINUTE
         return TradeTick(

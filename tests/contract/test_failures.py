@@ -87,7 +87,7 @@ def test_an_exception_in_a_timer_is_swallowed(lab):
 @pytest.mark.contract(
     "C-105",
     says="An exception in on_start is not swallowed: run() raises RuntimeError with the message.",
-    leans="framework/engine/backtest.py _replay turns it into a RunError.",
+    leans="framework/engine/backtest.py replay turns it into a RunError.",
 )
 def test_an_exception_in_on_start_ends_the_run_with_an_error(lab):
     engine = lab.engine(data=lab.wavy(5), strategies=[lab.Probe(started=boom)])
@@ -145,7 +145,7 @@ def test_a_signal_that_arrives_in_a_handler_is_swallowed(lab):
     "C-109",
     says="SIGINT while no Python code runs is raised as KeyboardInterrupt only after run() has "
     "finished the data.",
-    leans="framework/engine/backtest.py _replay lets KeyboardInterrupt pass, for runs no "
+    leans="framework/engine/backtest.py replay lets KeyboardInterrupt pass, for runs no "
     "handler was called in.",
 )
 def test_a_signal_during_a_run_without_handlers_waits_for_its_end(lab):

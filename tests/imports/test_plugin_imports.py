@@ -40,7 +40,7 @@ def in_framework(module):
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=IDS)
 def test_a_plugin_imports_only_the_frameworks_public_names(plugin):
-    import framework  # noqa: PLC0415 - the names are compared, nothing else is used
+    import framework
 
     public = {"framework", *(f"framework.{name}" for name in framework.__all__)}
     assert offences((plugin / "src").rglob("*.py"), lambda m: not in_framework(m) or m in public) == []
@@ -48,7 +48,7 @@ def test_a_plugin_imports_only_the_frameworks_public_names(plugin):
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=IDS)
 def test_a_plugins_tests_may_add_the_testkit(plugin):
-    import framework  # noqa: PLC0415 - the names are compared, nothing else is used
+    import framework
 
     public = {"framework", *(f"framework.{name}" for name in framework.__all__)}
 

@@ -313,7 +313,7 @@ def run_flow(catalog, venue, seed, oms="netting", rule=Verdicts, actions=ACTIONS
     )
     node = backtest.build(plan)
     try:
-        backtest._replay(node)
+        backtest.replay(node)
         cache = node.engine.get_engine_cache(backtest.RUN)
         return log, {str(order.client_order_id): order for order in cache.orders()}, list(node.gate.decisions)
     finally:

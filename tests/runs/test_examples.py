@@ -69,7 +69,7 @@ def test_its_readme_states_what_the_run_gives(node, result):
 
 def test_its_profit_is_the_sum_of_its_positions_fills_and_fees(node, result):
     """Cash in less cash out, from the fills alone: every example ends flat."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - only this test reads tables
+    import pyarrow.parquet as pq
 
     cash = fees = quantity = 0.0
     for fill in pq.read_table(Path(result["report"]) / "fills.parquet").to_pylist():

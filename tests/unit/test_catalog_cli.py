@@ -164,7 +164,7 @@ def test_a_broken_column_mapping_is_refused(text):
 
 def test_the_how_to_guides_first_example_works(invoke, tmp_path):
     guide = (Path(__file__).parents[2] / "docs" / "how-to" / "import-data.md").read_text(encoding="utf-8")
-    (tmp_path / "eurusd.csv").write_text(guide.partition("```csv\n")[2].partition("```")[0])
+    (tmp_path / "eurusd.csv").write_text(guide.partition("```text\n")[2].partition("```")[0])
     command = guide.partition("```\nframework data import csv")[2].partition("```")[0].replace("\\\n", " ")
     output = invoke("import", "csv", *shlex.split(command)).output
     assert "imported 2 rows" in output

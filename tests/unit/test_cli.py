@@ -510,3 +510,21 @@ def test_resolved_config_of_a_bundle_composes_to_the_same_plan(framework, file):
     assert second.strategies[0].config == first.strategies[0].config
     assert second.venues[0].config == first.venues[0].config
     assert (second.name, second.start, second.end) == (first.name, first.start, first.end)
+
+
+def test_stdout_is_only_json_however_much_the_engine_says(file):
+    file.write_text(yaml.safe_dump(node(log={"level": "info"})))
+    done = subprocess.run(command("node", "run", file, "--json"), capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["fills"] > 0
+    assert "OrderFilled" in done.stderr
+
+
+def test_a_closed_stdout_does_not_stop_a_run(file):
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *command("node", "run", file, "--quiet")],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (file.parent / "reports" / "latest" / "result.json").is_file()

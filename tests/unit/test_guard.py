@@ -104,7 +104,7 @@ def run(market, strategy, *rules, config=None, data=None):
     plan = plan_strategy(spec, config, catalog=market.catalog, rules=rule_specs, data=data)
     node = backtest.build(plan)
     try:
-        backtest._replay(node)
+        backtest.replay(node)
         orders = sorted(
             node.engine.get_engine_cache(backtest.RUN).orders(),
             key=lambda order: int(str(order.client_order_id).rsplit("-", 1)[1]),

@@ -17,8 +17,8 @@ from nautilus_trader.model import (
     Venue,
 )
 
-from framework import PluginConfig, values
-from framework.config import decode
+from framework import PluginConfig
+from framework.config import decode, values
 from framework.config.document import dump, parse
 from framework.config.values import dec_hook, enc_hook, readings, schema_hook, to_decimal, to_nanos, to_plain
 from framework.errors import PluginBroken

@@ -131,7 +131,7 @@ class RollsDice(Sound):
     """Enters on the toss of the process's own coin."""
 
     def enter(self):
-        if random.random() < 0.5:  # noqa: S311 - the fault
+        if random.random() < 0.5:
             super().enter()
 
 
@@ -140,7 +140,7 @@ class RollsItsOwnDice(Sound):
 
     def __init__(self, config):
         super().__init__(config)
-        self.rng = random.Random()  # noqa: S311 - the fault
+        self.rng = random.Random()
 
     def enter(self):
         if self.rng.random() < 0.5:

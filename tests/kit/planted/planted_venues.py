@@ -58,7 +58,7 @@ def another_name(name, config, seed):
 
 
 def unseeded(name, config, seed):
-    return built(name, config, fill_model=DefaultFillModel(1.0, 0.5, random.randrange(1 << 30)))  # noqa: S311
+    return built(name, config, fill_model=DefaultFillModel(1.0, 0.5, random.randrange(1 << 30)))
 
 
 def undeclared_luck(name, config, seed):

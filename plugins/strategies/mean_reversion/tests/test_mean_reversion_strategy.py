@@ -55,7 +55,7 @@ def test_the_z_score_of_seven_closes_by_hand():
 
 @pytest.mark.parametrize("level", [1.1, 60_000.0, 1e9])
 def test_the_engines_z_score_keeps_its_digits_after_a_jump_and_a_long_run(level):
-    rng = random.Random(2)  # noqa: S311 - a seed, not a secret
+    rng = random.Random(2)
     closes = [level * 1000] * 5 + [level + rng.randint(-64, 64) / 128 for _ in range(20_000)]
     zscore = ZScore(50)
     for close in closes:
@@ -289,7 +289,7 @@ def test_with_hedging_every_position_that_was_opened_is_closed(bench):
 
 
 def walk(seed, length):
-    rng = random.Random(seed)  # noqa: S311 - a seed, not a secret
+    rng = random.Random(seed)
     closes = [100.0]
     for _ in range(length - 1):
         closes.append(closes[-1] + rng.choice([-1.5, -1, -0.5, -0.25, 0.25, 0.5, 1, 1.5]))

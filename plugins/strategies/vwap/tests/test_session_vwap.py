@@ -54,7 +54,7 @@ def test_reset_forgets_the_session():
 
 @pytest.mark.parametrize("level", [1, 60_000, 10**9])
 def test_no_digits_are_lost_far_from_zero_over_a_long_session(level):
-    rng = random.Random(5)  # noqa: S311 - a seed, not a secret
+    rng = random.Random(5)
     vwap, weight, first, second = SessionVwap(), Fraction(0), Fraction(0), Fraction(0)
     for _ in range(20_000):
         price, volume = level + rng.randint(-64, 64) / 128, float(rng.randint(1, 5000))

@@ -187,7 +187,7 @@ def test_the_cooldown_counts_the_bars_that_close_after_a_trade(bench, cooldown, 
 
 
 def test_no_more_trades_are_opened_in_a_session_than_allowed(bench):
-    rng = random.Random(3)  # noqa: S311 - a seed, not a secret
+    rng = random.Random(3)
     rows, price = [], 100.0
     for _ in range(400):
         move = rng.choice([-2, -1, -0.5, 0.5, 1, 2])
@@ -374,7 +374,7 @@ def test_with_hedging_the_position_that_was_opened_is_the_one_closed(bench):
 
 
 def walk(seed, length):
-    rng = random.Random(seed)  # noqa: S311 - a seed, not a secret
+    rng = random.Random(seed)
     rows, price = [], 100.0
     for _ in range(length):
         close = price + rng.choice([-1.5, -1, -0.5, -0.25, 0.25, 0.5, 1, 1.5])
