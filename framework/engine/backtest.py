@@ -236,6 +236,11 @@ def bound(config: Any, engine_id: StrategyId) -> Any:
 
 
 def replay(node: Node) -> BacktestResult:
+    """Run a built node to its end.
+
+    Raises:
+        RunError: The engine refused, a handler or a rule raised, or an order passed the gate by.
+    """
     try:
         outcome = node.engine.run()[0]
     except KeyboardInterrupt:
