@@ -19,6 +19,8 @@ from framework.errors import (
     RunError,
 )
 from framework.hookspecs import hookimpl
+from framework.risk.freshness import Duration, fresh_mark, nanoseconds
+from framework.risk.instruments import cost_currency, refuse_repeats
 from framework.risk.rule import (
     APPROVE,
     Approve,
@@ -46,6 +48,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Deny",
+    "Duration",
     "Flatten",
     "FrameworkError",
     "Halt",
@@ -67,7 +70,11 @@ __all__ = [
     "StrategySpec",
     "VenueSpec",
     "Verdict",
+    "cost_currency",
+    "fresh_mark",
     "hookimpl",
+    "nanoseconds",
+    "refuse_repeats",
 ]
 __version__ = "0.1.0"
 

@@ -186,7 +186,7 @@ def test_it_trips_at_the_first_mark_as_far_below_the_highest_before_it(breaker, 
         ({"fraction": "10", "currency": "USD"}, "between 0 and 1"),
         ({"fraction": "NaN", "currency": "USD"}, "between 0 and 1"),
         ({"amount": "5 USD", "confirm": 0}, "confirm"),
-        ({"amount": "5 USD", "valued_by": ["A.B", "A.B"]}, "twice"),
+        ({"amount": "5 USD", "valued_by": ["A.B", "A.B"]}, "`valued_by` names A.B twice"),
         ({"amount": "5 USD", "venue": None}, "venue"),
     ],
 )

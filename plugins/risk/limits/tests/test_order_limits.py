@@ -262,7 +262,7 @@ def test_the_most_that_fits_is_on_the_grid_and_one_step_more_does_not_fit(numera
         ({"max_quantity": "5", "on_excess": "shrink"}, "shrink"),
         ({"instruments": [{"id": "EUR/USD.SIM"}]}, "EUR/USD.SIM has no cap"),
         ({"instruments": [{"id": "EUR/USD.SIM", "max_quantity": "0"}]}, "denies every order"),
-        ({"instruments": [{"id": "A.B", "max_quantity": "1"}] * 2}, "lists A.B twice"),
+        ({"instruments": [{"id": "A.B", "max_quantity": "1"}] * 2}, "names A.B twice"),
         ({"max_quantity": "5", "max_size": "5"}, "max_size"),
     ],
 )

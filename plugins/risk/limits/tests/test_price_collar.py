@@ -99,7 +99,7 @@ def test_nothing_beyond_the_collar_is_ever_approved(propose, mark, price, percen
         ({"ticks": 0}, "ticks"),
         ({"ticks": 5, "max_mark_age": "soon"}, "max_mark_age"),
         ({"ticks": 5, "instruments": [{"id": "ESZ4.CME"}]}, "there is no collar"),
-        ({"ticks": 5, "instruments": [{"id": "A.B", "ticks": 1}] * 2}, "lists A.B twice"),
+        ({"ticks": 5, "instruments": [{"id": "A.B", "ticks": 1}] * 2}, "names A.B twice"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, says):

@@ -110,7 +110,7 @@ def test_never_worth_more_than_the_amount_and_one_more_would_be(fixed, propose, 
         ({"amount": "0 USD"}, "above 0"),
         ({"amount": "1 USD", "max_mark_age": "never"}, "max_mark_age"),
         ({"instruments": [{"id": "A.B", "amount": "-1 USD"}]}, "above 0"),
-        ({"instruments": [{"id": "A.B", "amount": "1 USD"}] * 2}, "lists A.B twice"),
+        ({"instruments": [{"id": "A.B", "amount": "1 USD"}] * 2}, "names A.B twice"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(fixed, given_settings, says):

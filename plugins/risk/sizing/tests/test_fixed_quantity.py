@@ -95,7 +95,7 @@ def test_at_a_hedging_venue_nothing_is_closed_by_an_entry(fixed, market, propose
         ({}, "there is no quantity"),
         ({"quantity": "0"}, "quantity is 0"),
         ({"instruments": [{"id": "A.B", "quantity": "0"}]}, "quantity is 0"),
-        ({"instruments": [{"id": "A.B", "quantity": "1"}] * 2}, "lists A.B twice"),
+        ({"instruments": [{"id": "A.B", "quantity": "1"}] * 2}, "names A.B twice"),
         ({"quantity": "-1"}, "quantity"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from nautilus_trader.model import Currency, InstrumentId, Money, Venue
 
-from framework import PluginConfig
+from framework import PluginConfig, refuse_repeats
 
 
 class BreakerConfig(PluginConfig, frozen=True, kw_only=True):
@@ -65,8 +65,7 @@ class BreakerConfig(PluginConfig, frozen=True, kw_only=True):
                 )
             if self.currency is None:
                 raise ValueError("fraction needs currency: the one equity is watched in, such as USD")
-        if len(set(self.valued_by)) != len(self.valued_by):
-            raise ValueError("valued_by names an instrument twice; keep one")
+        refuse_repeats(self.valued_by, setting="valued_by")
 
     @property
     def watched(self) -> Currency:

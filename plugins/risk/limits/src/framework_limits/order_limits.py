@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from nautilus_trader.model import InstrumentId, Money, Quantity
 
-from framework import APPROVE, Deny, PluginConfig, Resize, RiskRule
-from framework_limits import freshness, worth
-from framework_limits.freshness import Duration
-from framework_limits.overrides import refuse_repeats
+from framework import (
+    APPROVE,
+    Deny,
+    Duration,
+    PluginConfig,
+    Resize,
+    RiskRule,
+    fresh_mark,
+    nanoseconds,
+    refuse_repeats,
+)
+from framework_limits import worth
 
 if TYPE_CHECKING:
     from framework import Proposal, Verdict
@@ -107,7 +115,7 @@ class OrderLimits(RiskRule[OrderLimitsConfig]):
 
     def __init__(self, config: OrderLimitsConfig) -> None:
         super().__init__(config)
-        self._max_age = freshness.nanos(config.max_mark_age) if config.max_mark_age else None
+        self._max_age = nanoseconds(config.max_mark_age) if config.max_mark_age else None
         self._own = {
             caps.id: (
                 caps.max_quantity or config.max_quantity,
@@ -134,9 +142,9 @@ class OrderLimits(RiskRule[OrderLimitsConfig]):
         if max_notional is not None or proposal.order.is_quote_quantity:
             if self._max_age is None:
                 return "an order for an amount of money needs a price; set max_mark_age"
-            unfit = freshness.unfit(proposal, self._max_age)
-            if unfit is not None:
-                return unfit
+            mark = fresh_mark(proposal, self._max_age)
+            if isinstance(mark, str):
+                return mark
         caps = []
         if max_quantity is not None:
             held = worth.units(proposal)

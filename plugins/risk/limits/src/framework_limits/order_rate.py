@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from framework import APPROVE, Deny, PluginConfig, RiskRule
-from framework_limits import freshness
-from framework_limits.freshness import Duration
+from framework import APPROVE, Deny, Duration, PluginConfig, RiskRule, nanoseconds
 
 if TYPE_CHECKING:
     from framework import Proposal, Verdict
@@ -36,7 +34,7 @@ class OrderRate(RiskRule[OrderRateConfig]):
 
     def __init__(self, config: OrderRateConfig) -> None:
         super().__init__(config)
-        self._window = freshness.nanos(config.window)
+        self._window = nanoseconds(config.window)
         self._sent: dict[str, deque[int]] = {}
 
     def check(self, proposal: Proposal) -> Verdict:

@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from nautilus_trader.model import InstrumentId
 
-from framework import APPROVE, Deny, PluginConfig, RiskRule
-from framework_limits import freshness
-from framework_limits.freshness import Duration
-from framework_limits.overrides import refuse_repeats
+from framework import (
+    APPROVE,
+    Deny,
+    Duration,
+    PluginConfig,
+    RiskRule,
+    fresh_mark,
+    nanoseconds,
+    refuse_repeats,
+)
 
 if TYPE_CHECKING:
     from framework import Proposal, Verdict
@@ -79,16 +85,16 @@ class PriceCollar(RiskRule[PriceCollarConfig]):
 
     def __init__(self, config: PriceCollarConfig) -> None:
         super().__init__(config)
-        self._max_age = freshness.nanos(config.max_mark_age)
+        self._max_age = nanoseconds(config.max_mark_age)
         self._default = (config.percent, config.ticks)
         self._own = {collar.id: (collar.percent, collar.ticks) for collar in config.instruments}
 
     def check(self, proposal: Proposal) -> Verdict:
         """Compare the order's prices with the mark; exactly at the collar passes."""
-        unfit = freshness.unfit(proposal, self._max_age)
-        if unfit is not None or proposal.mark is None:
-            return Deny(unfit or "")
-        mark = proposal.mark.price.as_decimal()
+        last = fresh_mark(proposal, self._max_age)
+        if isinstance(last, str):
+            return Deny(last)
+        mark = last.price.as_decimal()
         percent, ticks = self._own.get(proposal.instrument_id, self._default)
         for name, price in (("limit", proposal.price), ("trigger", proposal.trigger_price)):
             if price is None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nautilus_trader.model import OrderSide
+
+from framework import cost_currency
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Currency
@@ -61,14 +63,12 @@ def notional(proposal: Proposal, currency: Currency) -> Worth | str:
     if instrument.is_inverse:
         if currency == instrument.quote_currency:
             return Worth(multiplier)
-        base = inverse_base(instrument)
+        base = cost_currency(instrument)
         if currency == base:
             price = _worst(proposal, dear=False)
             return Worth(multiplier, price) if price else f"{proposal.instrument_id} has a price of zero"
-        return _other_currency(
-            proposal, currency, f"{instrument.base_currency} or {instrument.quote_currency}"
-        )
-    money = instrument.settlement_currency if instrument.is_quanto else instrument.quote_currency
+        return _other_currency(proposal, currency, f"{base} or {instrument.quote_currency}")
+    money = cost_currency(instrument)
     if currency != money:
         return _other_currency(proposal, currency, str(money))
     if proposal.order.is_quote_quantity:
@@ -90,14 +90,6 @@ def units(proposal: Proposal) -> Worth | str:
     if not price:
         return f"{proposal.instrument_id} has a price of zero"
     return Worth(ONE, proposal.instrument.multiplier.as_decimal() * price)
-
-
-def inverse_base(instrument: Any) -> Currency:
-    """The currency an inverse contract is worth a part of; dated ones name it `underlying`."""
-    base: Currency = (
-        instrument.base_currency if hasattr(instrument, "base_currency") else instrument.underlying
-    )
-    return base
 
 
 def _worst(proposal: Proposal, *, dear: bool) -> Decimal:

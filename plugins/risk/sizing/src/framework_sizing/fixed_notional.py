@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import msgspec
 from nautilus_trader.model import InstrumentId, Money, OrderSide
 
-from framework import Deny, PluginConfig, RiskRule
-from framework_sizing import freshness
+from framework import Deny, PluginConfig, RiskRule, cost_currency, fresh_mark, nanoseconds, refuse_repeats
 from framework_sizing.grid import PerUnit, sized
-from framework_sizing.money import cost_currency, rate
-from framework_sizing.overrides import refuse_repeats
+from framework_sizing.money import rate
 from framework_sizing.settings import PricedConfig
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ class FixedNotional(RiskRule[FixedNotionalConfig]):
 
     def __init__(self, config: FixedNotionalConfig) -> None:
         super().__init__(config)
-        self._max_age = freshness.nanos(config.max_mark_age)
+        self._max_age = nanoseconds(config.max_mark_age)
         self._own = {item.id: item.amount for item in config.instruments}
 
     def check(self, proposal: Proposal) -> Verdict:
@@ -70,9 +68,9 @@ class FixedNotional(RiskRule[FixedNotionalConfig]):
         amount = self._own.get(proposal.instrument_id, self.config.amount)
         if amount is None:
             return Deny(f"there is no amount for {proposal.instrument_id}")
-        unfit = freshness.unfit(proposal, self._max_age)
-        if unfit is not None:
-            return Deny(unfit)
+        mark = fresh_mark(proposal, self._max_age)
+        if isinstance(mark, str):
+            return Deny(mark)
         instrument: Any = proposal.instrument
         budget = amount.as_decimal()
         reason = f"a notional of {amount}"

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 from nautilus_trader.model import InstrumentId, Quantity
 
-from framework import Deny, PluginConfig, RiskRule
+from framework import Deny, PluginConfig, RiskRule, refuse_repeats
 from framework_sizing.grid import PerUnit, sized
-from framework_sizing.overrides import refuse_repeats
 from framework_sizing.settings import SizerConfig
 
 if TYPE_CHECKING:

@@ -1,9 +1,11 @@
-"""What an instrument costs in, and what the account is worth in that."""
+"""What the account is worth in the currency that an instrument costs in."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from framework import cost_currency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -11,26 +13,6 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Currency, InstrumentId
 
     from framework import Market, Proposal
-
-
-def cost_currency(instrument: Any) -> Currency:
-    """The currency an instrument's profit and loss are in."""
-    currency: Currency
-    if instrument.is_inverse:
-        currency = inverse_base(instrument)
-    elif instrument.is_quanto:
-        currency = instrument.settlement_currency
-    else:
-        currency = instrument.quote_currency
-    return currency
-
-
-def inverse_base(instrument: Any) -> Currency:
-    """The currency an inverse contract is worth a part of; dated ones name it `underlying`."""
-    base: Currency = (
-        instrument.base_currency if hasattr(instrument, "base_currency") else instrument.underlying
-    )
-    return base
 
 
 def rate(

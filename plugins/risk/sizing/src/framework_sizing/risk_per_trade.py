@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 from nautilus_trader.model import OrderSide
 
-from framework import Deny, RiskRule
-from framework_sizing import freshness
+from framework import Deny, RiskRule, fresh_mark, nanoseconds
 from framework_sizing.grid import PerUnit, sized
 from framework_sizing.money import equity
 from framework_sizing.settings import PricedConfig
@@ -58,7 +57,7 @@ class RiskPerTrade(RiskRule[RiskPerTradeConfig]):
 
     def __init__(self, config: RiskPerTradeConfig) -> None:
         super().__init__(config)
-        self._max_age = freshness.nanos(config.max_mark_age)
+        self._max_age = nanoseconds(config.max_mark_age)
 
     def check(self, proposal: Proposal) -> Verdict:
         """Size the entry."""
@@ -66,10 +65,10 @@ class RiskPerTrade(RiskRule[RiskPerTradeConfig]):
             return Deny("no protective stop travels with the order, so what it risks is not known")
         known = proposal.price if proposal.price is not None else proposal.trigger_price
         if known is None:
-            unfit = freshness.unfit(proposal, self._max_age)
-            if unfit is not None or proposal.mark is None:
-                return Deny(unfit or "")
-            known = proposal.mark.price
+            mark = fresh_mark(proposal, self._max_age)
+            if isinstance(mark, str):
+                return Deny(mark)
+            known = mark.price
         entry, stop = known.as_decimal(), proposal.stop_price.as_decimal()
         distance = entry - stop if proposal.side == OrderSide.BUY else stop - entry
         if distance <= 0:

@@ -7,8 +7,7 @@ from typing import Annotated
 import msgspec
 from nautilus_trader.model import InstrumentId
 
-from framework import PluginConfig
-from framework_sizing.freshness import Duration
+from framework import Duration, PluginConfig
 
 
 class SizerConfig(PluginConfig, frozen=True, kw_only=True):

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 
-from framework import Deny, RiskRule
-from framework_sizing import freshness
-from framework_sizing.freshness import Duration  # noqa: TC001 - msgspec reads the annotation
+from framework import Deny, Duration, RiskRule, fresh_mark, nanoseconds
 from framework_sizing.grid import PerUnit, sized
 from framework_sizing.money import equity
 from framework_sizing.settings import PricedConfig
@@ -65,8 +63,8 @@ class VolatilityParity(RiskRule[VolatilityParityConfig]):
 
     def __init__(self, config: VolatilityParityConfig) -> None:
         super().__init__(config)
-        self._max_age = freshness.nanos(config.max_mark_age)
-        self._every = freshness.nanos(config.every) if config.every else 0
+        self._max_age = nanoseconds(config.max_mark_age)
+        self._every = nanoseconds(config.every) if config.every else 0
         self._prices: dict[InstrumentId, deque[Price]] = {}
         self._due: dict[InstrumentId, int] = {}
 
@@ -83,9 +81,9 @@ class VolatilityParity(RiskRule[VolatilityParityConfig]):
 
     def check(self, proposal: Proposal) -> Verdict:
         """Size the entry."""
-        unfit = freshness.unfit(proposal, self._max_age)
-        if unfit is not None:
-            return Deny(unfit)
+        last = fresh_mark(proposal, self._max_age)
+        if isinstance(last, str):
+            return Deny(last)
         prices = [price.as_decimal() for price in self._prices.get(proposal.instrument_id, ())]
         if len(prices) <= self.config.marks:
             have = max(0, len(prices) - 1)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from nautilus_trader.model import BarType, Quantity
 
-from framework import PluginConfig
+from framework import PluginConfig, refuse_repeats
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 type TimeOfDay = Annotated[
@@ -93,12 +93,11 @@ class VwapConfig(PluginConfig, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
-        instruments = [bar_type.instrument_id for bar_type in self.bar_types]
-        for instrument_id in instruments:
-            if instruments.count(instrument_id) > 1:
-                raise ValueError(
-                    f"`bar_types` names {instrument_id} twice; run a second strategy for another bar size"
-                )
+        refuse_repeats(
+            (bar_type.instrument_id for bar_type in self.bar_types),
+            setting="bar_types",
+            instead="run a second strategy for another bar size",
+        )
         if not self.quantity.is_positive():
             raise ValueError(f"`quantity` {self.quantity} buys nothing; write a positive size")
         try:
