@@ -10,6 +10,7 @@ import pytest
 from nautilus_trader.common import Clock, OrderFactory
 from nautilus_trader.model import (
     AssetClass,
+    CryptoFuture,
     CryptoPerpetual,
     Currency,
     CurrencyPair,
@@ -95,6 +96,23 @@ INSTRUMENTS = {
         Quantity.from_str("1"),
         0,
         0,
+    ),
+    "dated": CryptoFuture(
+        InstrumentId.from_str("BTCUSD-DEC.X"),
+        Symbol("BTCUSD-DEC"),
+        BTC,
+        USD,
+        BTC,
+        True,
+        0,
+        2**62,
+        1,
+        0,
+        Price.from_str("0.5"),
+        Quantity.from_str("1"),
+        0,
+        0,
+        multiplier=Quantity.from_str("100"),
     ),
     "equity": Equity(
         InstrumentId.from_str("AAPL.XNAS"), Symbol("AAPL"), USD, 2, Price.from_str("0.01"), 0, 0

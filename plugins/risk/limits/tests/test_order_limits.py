@@ -160,6 +160,15 @@ def test_a_cap_in_another_currency_denies_and_says_which_is_needed(propose):
     )
 
 
+@pytest.mark.parametrize("name", ["inverse", "dated"])
+def test_an_inverse_contract_may_be_capped_in_either_of_two_currencies(propose, name):
+    verdict = limits(max_notional="50000 EUR").check(propose(name, "10", "50000.0"))
+    assert "is worth BTC or USD; write" in verdict.reason
+    # 10 contracts of 100 USD are 0.02 BTC at 50,000
+    assert limits(max_notional="0.02 BTC").check(propose(name, "10", "50000.0")) is APPROVE
+    assert isinstance(limits(max_notional="0.02 BTC").check(propose(name, "11", "50000.0")), Deny)
+
+
 def test_an_instrument_with_its_own_caps_takes_the_rest_from_the_rule(propose):
     rule = limits(
         max_notional="1000000 USD",
