@@ -7,6 +7,7 @@ from framework.testkit.market import SimulatedMarket, simulate
 from framework.testkit.nodes import run_node, run_strategy
 from framework.testkit.record import Asked, Record
 from framework.testkit.rule_kit import RiskRuleKit
+from framework.testkit.strategy_bench import StrategyBench
 from framework.testkit.strategy_kit import StrategyKit
 from framework.testkit.venue_kit import VenueKit
 
@@ -15,6 +16,7 @@ __all__ = [
     "Record",
     "RiskRuleKit",
     "SimulatedMarket",
+    "StrategyBench",
     "StrategyKit",
     "VenueKit",
     "run_node",
