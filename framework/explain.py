@@ -71,13 +71,24 @@ def render(plan: Plan) -> RenderableType:
         for part in facts[section]:
             leaf = branch.add(Text(f"{part[key]}: {part['use']} ({part['distribution']} {part['version']})"))
             for name, value in part["config"].items():
-                leaf.add(Text(f"{name}: {value}", style="dim"))
+                leaf.add(Text(f"{name}: {in_yaml(value)}", style="dim"))
             if part.get("judged_by"):
                 leaf.add(Text(f"judged by, in order: {', '.join(part['judged_by'])}"))
             if part.get("strategies"):
                 leaf.add(Text(f"covers: {', '.join(part['strategies'])}"))
     tree.add(Text(f"report to {facts['report']}"))
     return tree
+
+
+def in_yaml(value: Any) -> str:
+    """A plain value the way one writes it in node.yaml, on one line."""
+    import yaml  # noqa: PLC0415 - only when a person reads
+
+    # In a list, because YAML ends a bare scalar with a line of its own.
+    text: str = yaml.safe_dump(
+        [value], default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    return text.strip()[1:-1]
 
 
 def settings(config: type[PluginConfig]) -> list[dict[str, Any]]:

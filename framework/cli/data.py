@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import msgspec
 import typer
 
+from framework.cli.plain import plain
 from framework.errors import CheckFailed, ConfigError, DataError, PluginNotFound
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ def build(importers: Callable[[], Mapping[str, ImporterSpec]] | None = None) -> 
         importers: Gives the sources by name, called only when an import runs; those of the installed
             plugins when left out.
     """
-    app = typer.Typer(no_args_is_help=True, help="Fill the data catalog, see what it holds, and check it.")
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        help="Fill the data catalog, see what it holds, and check it.",
+    )
     _add_import(app, importers or _installed)
     app.command("list")(list_command)
     app.command("verify")(verify_command)
@@ -108,20 +113,27 @@ def list_command(catalog: Catalog = CATALOG, json: Json = False) -> None:
     if json:
         _print_json({"catalog": str(catalog), "streams": streams})
         return
+    if not streams:
+        typer.echo(
+            f"{plain(catalog)}: no data; fill it with `framework data import`, or name another --catalog"
+        )
+        return
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
-    table = Table(title=str(catalog), title_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in ("series", "first (UTC)", "last (UTC)", "rows", "stamp"):
         table.add_column(title, justify="right" if title == "rows" else "left", overflow="fold")
     for stream in streams:
-        table.add_row(
+        cells = (
             stream.bar_type or f"{stream.instrument} {stream.kind}",
             stream.first[:16].replace("T", " "),
             stream.last[:16].replace("T", " "),
             f"{stream.rows:,}",
             stream.stamp or ("unknown" if stream.kind == "bars" else ""),
         )
+        table.add_row(*(Text(plain(cell)) for cell in cells))
     Console().print(table)
 
 
@@ -141,14 +153,14 @@ def verify_command(catalog: Catalog = CATALOG, json: Json = False) -> None:
             raise typer.Exit(CheckFailed.exit_code)
         return
     for finding in findings:
-        typer.echo(f"{finding.severity}: {finding.where}: {finding.check}: {finding.message}")
+        typer.echo(plain(f"{finding.severity}: {finding.where}: {finding.check}: {finding.message}"))
     if errors:
         raise CheckFailed(
-            f"{errors} errors in the catalog",
+            f"{_count(errors, 'error')} in the catalog",
             where=str(catalog),
             remedy="A backtest on this data would be wrong: see the lines above.",
         )
-    typer.echo(f"{catalog}: no errors, {len(findings)} remarks")
+    typer.echo(f"{plain(catalog)}: no errors, {_count(len(findings), 'remark')}")
 
 
 def adopt_command(
@@ -168,7 +180,7 @@ def adopt_command(
     if json:
         _print_json({"catalog": str(catalog), "files": files})
     else:
-        typer.echo(f"{catalog}: recorded {len(files)} files")
+        typer.echo(f"{plain(catalog)}: recorded {_count(len(files), 'file')}")
 
 
 def parse_columns(text: str | None) -> dict[str, str]:
@@ -223,12 +235,12 @@ def _run(
         return
     for report in reports:
         if report.status == "unchanged":
-            typer.echo(f"{report.source}: already in the catalog, nothing to do")
+            typer.echo(f"{plain(report.source)}: already in the catalog, nothing to do")
             continue
         rounded = f", {report.rounded:,} values rounded" if report.rounded else ""
         verb = "would import" if dry_run else "imported"
         typer.echo(
-            f"{report.source}: {verb} {report.rows:,} rows into {', '.join(report.streams)}, "
+            f"{plain(report.source)}: {verb} {report.rows:,} rows into {', '.join(report.streams)}, "
             f"{report.first} to {report.last}{rounded}"
         )
 
@@ -278,13 +290,17 @@ def _progress(*, visible: bool) -> Any:
 
     console = Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
         disable=not (visible and console.is_terminal),
     )
+
+
+def _count(many: int, noun: str) -> str:
+    return f"{many:,} {noun}" if many == 1 else f"{many:,} {noun}s"
 
 
 def _print_json(document: object) -> None:

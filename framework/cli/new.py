@@ -38,7 +38,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and 
 
 def build() -> typer.Typer:
     """The group's commands."""
-    group = typer.Typer(no_args_is_help=True)
+    group = typer.Typer(no_args_is_help=True, add_completion=False)
     group.command("strategy", help=SUMMARIES["strategy"])(strategy)
     group.command("risk", help=SUMMARIES["risk"])(risk)
     group.command("venue", help=SUMMARIES["venue"])(venue)

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from framework.errors import PluginBroken, PluginConflict, PluginNotFound
+from framework.cli.plain import plain
+from framework.errors import ConfigError, PluginBroken, PluginConflict, PluginNotFound
 
 if TYPE_CHECKING:
     from framework.plugins import Offer, Plugin
 
+KINDS = ("strategy", "risk", "venue", "importer", "command")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 
 
 def build() -> typer.Typer:
     """The group's commands."""
-    group = typer.Typer(no_args_is_help=True)
+    group = typer.Typer(no_args_is_help=True, add_completion=False)
     group.command("list")(list_)
     group.command("show")(show)
     group.command("doctor")(doctor)
@@ -33,6 +35,8 @@ def list_(
     """List every installed plugin and what it offers; broken ones are listed too."""
     from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
 
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f'no kind "{kind}"', where="--kind", remedy=f"One of: {', '.join(KINDS)}.")
     found = installed()
     offers = [offer for plugin in found.installed for offer in plugin.offers if kind in (None, offer.kind)]
     broken = [plugin for plugin in found.installed if plugin.error]
@@ -40,18 +44,9 @@ def list_(
         facts = {"plugins": [_offer(offer) for offer in offers], "broken": [_broken(p) for p in broken]}
         typer.echo(json.dumps(facts, indent=2))
         return
-    from rich.console import Console  # noqa: PLC0415 - only when a person reads
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table("kind", "name", "distribution", "version", "summary", box=None, header_style="bold")
-    for offer in offers:
-        summary = getattr(offer.spec, "summary", "")
-        table.add_row(offer.kind, offer.spec.name, offer.distribution, offer.version, summary)
-    console = Console()
-    console.print(table)
+    _print_offers(offers)
     for plugin in broken:
-        console.print(f"[red]broken[/] {plugin.name} ({plugin.distribution} {plugin.version}): ", end="")
-        console.print(plugin.error, markup=False)
+        typer.echo(plain(f"broken: {plugin.name} ({plugin.distribution} {plugin.version}): {plugin.error}"))
 
 
 def show(
@@ -75,15 +70,10 @@ def show(
     for plugin in plugins:
         typer.echo(f"{plugin.distribution} {plugin.version} ({plugin.module})")
         if plugin.error:
-            typer.echo(f"broken: {plugin.error}\n{plugin.detail}")
+            typer.echo(plain(f"broken: {plugin.error}\n{plugin.detail}"))
         for offer in plugin.offers:
             if name in (plugin.name, offer.spec.name):
-                typer.echo(f"\n{offer.kind} {offer.spec.name}: {getattr(offer.spec, 'summary', '')}")
-                for field in _settings(offer):
-                    default = "required" if field["required"] else f"default {field['default']!r}"
-                    typer.echo(
-                        f"  {field['name']}: {field['type']}, {default}. {field['description']}".rstrip()
-                    )
+                _print_settings(offer)
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -115,6 +105,36 @@ def doctor(as_json: AsJson = False) -> None:
         )
         raise PluginConflict(f"offered twice: {claims}", remedy="Uninstall all but one of each.")
     typer.echo(f"{len(found.installed)} plugins, all load")
+
+
+def _print_offers(offers: list[Offer]) -> None:
+    """By distribution, which is what gets installed, with the summaries folded beside the names."""
+    from itertools import groupby  # noqa: PLC0415 - only when a person reads
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console()
+    widest = max((len(offer.spec.name) for offer in offers), default=0)
+    for owner, group in groupby(offers, key=lambda offer: f"{offer.distribution} {offer.version}"):
+        console.print(Text(plain(owner), style="bold"))
+        table = Table.grid(padding=(0, 2, 0, 0))
+        for width in (0, max(len(kind) for kind in KINDS), widest, 0):
+            table.add_column(min_width=width, overflow="fold")
+        for offer in group:
+            summary = getattr(offer.spec, "summary", "")
+            table.add_row("", *(Text(plain(cell)) for cell in (offer.kind, offer.spec.name, summary)))
+        console.print(table)
+
+
+def _print_settings(offer: Offer) -> None:
+    from framework.explain import in_yaml  # noqa: PLC0415 - only for this command
+
+    typer.echo(plain(f"\n{offer.kind} {offer.spec.name}: {getattr(offer.spec, 'summary', '')}"))
+    for field in _settings(offer):
+        default = "required" if field["required"] else f"default {in_yaml(field['default'])}"
+        typer.echo(plain(f"  {field['name']}: {field['type']}, {default}. {field['description']}".rstrip()))
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

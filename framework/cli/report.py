@@ -11,7 +11,7 @@ import typer
 
 def build() -> typer.Typer:
     """The command group."""
-    app = typer.Typer(help="Look at finished runs.", no_args_is_help=True)
+    app = typer.Typer(help="Look at finished runs.", no_args_is_help=True, add_completion=False)
 
     @app.callback()
     def report() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.report import measures, words
@@ -103,7 +104,15 @@ def _lines(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "Win rate", f"{words.percent(rate, 1)} of {closed}", ""
     yield "Result hash", record["result_hash"][:16], ""
     if record["report"]:
-        yield "Report", record["report"], "bold"
+        yield "Report", _from_here(record["report"]), "bold"
+
+
+def _from_here(folder: str) -> str:
+    """The folder from the current one when it lies below: short enough for one line, and to be copied."""
+    try:
+        return str(Path(folder).relative_to(Path.cwd()))
+    except (OSError, ValueError):  # elsewhere, or the current folder is gone
+        return folder
 
 
 def _minute(text: str) -> str:

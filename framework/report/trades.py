@@ -59,7 +59,7 @@ def _variant(result: Result, name: str, points: int) -> charts.Variant:
         rows = thin(frame["close"], points=points)
         traces = [_line(frame.iloc[rows])]
         if len(rows) < len(frame):
-            notes.append(f"The line is the close, {len(rows):,} of {len(frame):,} points drawn.")
+            notes.append(f"The line joins {len(rows):,} closes, every peak and trough among them.")
     marks = _marks(shown) if len(shown) else []
     layout = look.layout(
         hovermode="closest",

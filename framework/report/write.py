@@ -57,11 +57,17 @@ def write(
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunError(
+            "the report could not be written: something that is no folder has its name, or a parent's",
+            where=str(directory),
+            remedy="name another `directory:` under `report:`, or move away what is there",
+        ) from error
     except OSError as error:
         raise RunError(
             f"the report could not be written: {error.strerror or error}",
             where=str(directory),
-            remedy="name a folder that can be written to under `report:`, with some megabytes free",
+            remedy="name a `directory:` that can be written to under `report:`, with some megabytes free",
         ) from error
     _point(directory / LATEST, folder)
     return folder

@@ -101,7 +101,7 @@ def test_verifying_a_sound_catalog_succeeds(invoke):
 def test_verifying_a_damaged_catalog_fails_with_7(invoke, tmp_path):
     catalog = Path(shutil.copytree(SAMPLE, tmp_path / "broken"))
     next(catalog.rglob("*.parquet")).write_bytes(b"")
-    with pytest.raises(CheckFailed, match="1 errors"):
+    with pytest.raises(CheckFailed, match="1 error in the catalog"):
         invoke("verify", "--catalog", str(catalog))
     result = invoke("verify", "--catalog", str(catalog), "--json")
     assert result.exit_code == 7

@@ -219,7 +219,7 @@ def test_few_bars_are_candles_and_many_a_thinned_line(a_run):
     assert line["data"][0]["mode"] == "lines"
     assert len(line["data"][0]["y"]) <= 2 * trades.PRICE_POINTS
     assert max(line["data"][0]["y"]) == 9.0
-    assert "of 5,000 points drawn" in line["note"]
+    assert f"The line joins {len(line['data'][0]['y']):,} closes" in line["note"]
 
 
 def test_each_closed_position_is_linked_from_its_entry_to_its_exit(a_run):
