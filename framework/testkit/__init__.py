@@ -6,6 +6,7 @@ Nothing at run time imports this package; it needs pytest.
 from framework.testkit.market import SimulatedMarket, simulate
 from framework.testkit.nodes import run_node, run_strategy
 from framework.testkit.record import Asked, Record
+from framework.testkit.rule_bench import RuleBench
 from framework.testkit.rule_kit import RiskRuleKit
 from framework.testkit.strategy_bench import StrategyBench
 from framework.testkit.strategy_kit import StrategyKit
@@ -15,6 +16,7 @@ __all__ = [
     "Asked",
     "Record",
     "RiskRuleKit",
+    "RuleBench",
     "SimulatedMarket",
     "StrategyBench",
     "StrategyKit",

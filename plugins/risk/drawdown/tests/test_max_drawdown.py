@@ -135,13 +135,13 @@ def test_coins_bought_with_cash_are_not_a_loss_when_they_are_valued(breaker, acc
     unvalued.mark("100000 USDT")
     assert isinstance(unvalued.mark("80000 USDT", "2 BTC"), Halt)
 
-    rule = breaker(amount="5000 USDT", valued_by=["BTC/USDT.SIM"])
-    account.prices["BTC/USDT.SIM"] = "10000.00000"
+    rule = breaker(amount="5000 USDT", valued_by=["BTCUSDT.X"])
+    account.prices["BTCUSDT.X"] = "10000.00000"
     assert rule.mark("100000 USDT") is None
     assert rule.mark("80000 USDT", "2 BTC") is None
-    account.prices["BTC/USDT.SIM"] = "7500.00001"  # 2 BTC x 2,500 = 5,000 lost, less two hundred-thousandths
+    account.prices["BTCUSDT.X"] = "7500.00001"  # 2 BTC x 2,500 = 5,000 lost, less two hundred-thousandths
     assert rule.mark() is None
-    account.prices["BTC/USDT.SIM"] = "7500.00000"
+    account.prices["BTCUSDT.X"] = "7500.00000"
     assert isinstance(rule.mark(), Halt)
 
 
@@ -154,7 +154,7 @@ def test_a_pair_quoted_the_other_way_round_values_by_division(breaker, account):
 
 
 def test_holdings_without_a_price_leave_equity_unknown(breaker):
-    rule = breaker(amount="5000 USDT", valued_by=["BTC/USDT.SIM"])
+    rule = breaker(amount="5000 USDT", valued_by=["BTCUSDT.X"])
     assert rule.mark("80000 USDT", "2 BTC") is None
     assert "80000.00000000 USDT, 2.00000000 BTC" in rule.entry().reason
 

@@ -10,90 +10,88 @@ from framework import APPROVE, Deny
 
 
 @pytest.fixture
-def cap(books):
+def cap(bench):
     def make(**settings):
-        rule = MaxOpenPositions(msgspec.convert({"max_positions": 2, **settings}, MaxOpenPositionsConfig))
-        rule.start(books)
-        return rule
+        return bench.rule(MaxOpenPositions, MaxOpenPositionsConfig, **{"max_positions": 2, **settings})
 
     return make
 
 
-def test_positions_up_to_the_number_may_be_opened(cap, books, propose):
+def test_positions_up_to_the_number_may_be_opened(cap, bench, propose):
     rule = cap()
-    books.hold("future")
+    bench.open_position("future")
     assert rule.check(propose("fx", 1000)) is APPROVE
-    books.hold("equity")
+    bench.open_position("equity")
     assert rule.check(propose("fx", 1000)) == Deny(
         "2 positions are open or on their way, and max_positions is 2"
     )
 
 
-def test_a_working_entry_counts_before_it_fills(cap, books, propose):
+def test_a_working_entry_counts_before_it_fills(cap, bench, propose):
     rule = cap()
-    books.hold("future")
-    books.entries.append(propose("equity", 10, limit="180.00").order)
+    bench.open_position("future")
+    bench.entries.append(propose("equity", 10, limit="180.00").order)
     assert isinstance(rule.check(propose("fx", 1000)), Deny)
 
 
-def test_two_working_entries_of_one_instrument_are_one_position(cap, books, propose):
+def test_two_working_entries_of_one_instrument_are_one_position(cap, bench, propose):
     rule = cap()
-    books.entries += [propose("equity", 10, limit="180.00").order, propose("equity", 10, side="sell").order]
+    bench.entries += [propose("equity", 10, limit="180.00").order, propose("equity", 10, side="sell").order]
     assert rule.check(propose("fx", 1000)) is APPROVE
 
 
-def test_a_partly_filled_entry_and_its_position_are_one(cap, books, propose):
+def test_a_partly_filled_entry_and_its_position_are_one(cap, bench, propose):
     rule = cap()
-    books.hold("equity")
-    books.entries.append(propose("equity", 10, limit="180.00").order)
+    bench.open_position("equity")
+    bench.entries.append(propose("equity", 10, limit="180.00").order)
     assert rule.check(propose("fx", 1000)) is APPROVE
 
 
-def test_adding_to_a_position_passes_even_when_the_number_is_reached(cap, books, propose):
+def test_adding_to_a_position_passes_even_when_the_number_is_reached(cap, bench, propose):
     rule = cap(max_positions=1)
-    books.hold("fx")
+    bench.open_position("fx")
     assert rule.check(propose("fx", 1000)) is APPROVE
 
 
-def test_adding_can_be_denied(cap, books, propose):
+def test_adding_can_be_denied(cap, bench, propose):
     rule = cap(adding="deny")
-    books.hold("fx")
+    bench.open_position("fx")
     verdict = rule.check(propose("fx", 1000))
     assert verdict == Deny("EUR/USD.SIM already has a position or a working entry")
     assert rule.check(propose("future", 1)) is APPROVE
 
 
-def test_adding_can_count_as_another_position(cap, books, propose):
+def test_adding_can_count_as_another_position(cap, bench, propose):
     rule = cap(adding="count")
-    books.hold("fx")
+    bench.open_position("fx")
     assert rule.check(propose("fx", 1000)) is APPROVE
-    books.hold("fx")
+    bench.open_position("fx")
     assert isinstance(rule.check(propose("fx", 1000)), Deny)
 
 
-def test_counting_each_entry_counts_each_that_is_working(cap, books, propose):
+def test_counting_each_entry_counts_each_that_is_working(cap, bench, propose):
     rule = cap(adding="count")
-    books.entries += [propose("fx", 1000, limit="1.1").order, propose("fx", 1000, limit="1.2").order]
+    bench.entries += [propose("fx", 1000, limit="1.1").order, propose("fx", 1000, limit="1.2").order]
     assert isinstance(rule.check(propose("fx", 1000)), Deny)
 
 
-def test_another_strategy_in_the_same_instrument_has_a_position_of_its_own(cap, books, propose):
+def test_another_strategy_in_the_same_instrument_has_a_position_of_its_own(cap, bench, propose):
     rule = cap(max_positions=1)
-    books.hold("fx", "fade")
+    bench.open_position("fx", "fade")
     assert isinstance(rule.check(propose("fx", 1000, strategy="trend")), Deny)
 
 
-def test_strategies_can_be_counted_apart(cap, books, propose):
+def test_strategies_can_be_counted_apart(cap, bench, propose):
     rule = cap(max_positions=1, per="strategy")
-    books.hold("future", "fade")
-    books.entries.append(propose("equity", 10, strategy="fade").order)
+    bench.open_position("future", "fade")
+    bench.entries.append(propose("equity", 10, strategy="fade").order)
     assert rule.check(propose("fx", 1000, strategy="trend")) is APPROVE
     assert isinstance(rule.check(propose("fx", 1000, strategy="fade")), Deny)
 
 
-def test_a_change_to_a_working_order_opens_nothing(cap, books, propose):
+def test_a_change_to_a_working_order_opens_nothing(cap, bench, propose):
     rule = cap(max_positions=1)
-    books.hold("future")
+    bench.open_position("future")
     assert rule.check(propose("fx", 1000, action="modify")) is APPROVE
 
 

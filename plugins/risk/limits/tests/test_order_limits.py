@@ -187,7 +187,7 @@ def test_an_instrument_with_its_own_caps_takes_the_rest_from_the_rule(propose):
     assert rule.check(propose("fx", "100000", "1.10000")) is APPROVE
 
 
-def test_the_worth_of_a_unit_agrees_with_the_engine(propose, instruments):
+def test_the_worth_of_a_unit_agrees_with_the_engine(propose, bench):
     cases = [
         ("fx", "1.23456", USD),
         ("future", "4321.25", USD),
@@ -196,7 +196,7 @@ def test_the_worth_of_a_unit_agrees_with_the_engine(propose, instruments):
     ]
     for name, price, currency in cases:
         worth = notional(propose(name, "1000", price), currency)
-        engine = instruments[name].notional_value(Quantity.from_str("1000"), Price.from_str(price))
+        engine = bench.instruments[name].notional_value(Quantity.from_str("1000"), Price.from_str(price))
         assert engine.currency == currency
         assert Money.from_decimal(worth.of(Decimal(1000)), currency) == engine
 

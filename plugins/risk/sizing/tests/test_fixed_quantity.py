@@ -78,13 +78,13 @@ def test_an_order_for_an_amount_of_money_is_denied(fixed, propose):
     ("side", "held", "size"), [("sell", 5, 8), ("buy", -5, 8), ("buy", 5, 3), ("sell", -5, 3)]
 )
 def test_a_reversal_closes_what_is_held_and_opens_its_quantity(fixed, market, propose, side, held, size):
-    market.net("future")
+    market.open_position("future")
     order = propose("future", 7, side=side, position=Decimal(held))
     assert fixed(quantity="3").check(order).quantity == Quantity.from_int(size)
 
 
 def test_at_a_hedging_venue_nothing_is_closed_by_an_entry(fixed, market, propose):
-    market.hedge("future")
+    market.open_position("future", hedged=True)
     order = propose("future", 7, side="sell", position=Decimal(5))
     assert fixed(quantity="3").check(order).quantity == Quantity.from_str("3")
 

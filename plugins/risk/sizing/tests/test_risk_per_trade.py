@@ -131,13 +131,13 @@ def test_a_stop_a_tick_away_on_a_large_account_denies_instead_of_overflowing(ris
     basis_points=st.integers(1, 1_000),
 )
 def test_it_agrees_with_the_engines_sizer_on_a_linear_contract(
-    risk, market, propose, instruments, cents, entry, ticks, basis_points
+    risk, market, propose, cents, entry, ticks, basis_points
 ):
     market.hold(f"{Decimal(cents).scaleb(-2)} USD")
     fraction = Decimal(basis_points).scaleb(-4)
     start, stop = f"{Decimal(entry).scaleb(-5):.5f}", f"{Decimal(entry - ticks).scaleb(-5):.5f}"
     verdict = risk(fraction=str(fraction)).check(propose("fx", 1, start, stop=stop))
-    engine = FixedRiskSizer(instruments["fx"]).calculate(
+    engine = FixedRiskSizer(market.instruments["fx"]).calculate(
         Price.from_str(start),
         Price.from_str(stop),
         Money.from_str(f"{Decimal(cents).scaleb(-2)} USD"),

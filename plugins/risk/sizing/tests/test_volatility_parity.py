@@ -25,10 +25,10 @@ def parity(sizer):
 
 
 @pytest.fixture
-def feed(instruments):
+def feed(market):
     def show(rule, name, *prices, step=HOUR, start=0):
         for count, price in enumerate(prices):
-            rule.on_mark(Mark(instruments[name].id, Price.from_str(str(price)), start + count * step))
+            rule.on_mark(Mark(market.instruments[name].id, Price.from_str(str(price)), start + count * step))
 
     return show
 
