@@ -5,6 +5,7 @@ Nothing at run time imports this package; it needs pytest.
 
 from framework.testkit.market import SimulatedMarket, simulate
 from framework.testkit.nodes import run_node, run_strategy
+from framework.testkit.readme_kit import ReadmeKit
 from framework.testkit.record import Asked, Record
 from framework.testkit.rule_bench import RuleBench
 from framework.testkit.rule_kit import RiskRuleKit
@@ -14,6 +15,7 @@ from framework.testkit.venue_kit import VenueKit
 
 __all__ = [
     "Asked",
+    "ReadmeKit",
     "Record",
     "RiskRuleKit",
     "RuleBench",
