@@ -195,9 +195,14 @@ def next_commands(kind: str, name: str, folder: Path) -> list[str]:
     """What to type next."""
     commands: list[Any] = [
         f"python -m pip install -e '{folder}[test]'",
-        f"python -m pytest {folder}",
+        f"python -m pytest {_quoted(folder)}",
         f"framework plugins show {name}",
     ]
     if kind == "strategy":
-        commands.append(f"framework node run {folder / 'node.yaml'} --catalog CATALOG")
+        commands.append(f"framework node run {_quoted(folder / 'node.yaml')} --catalog CATALOG")
     return commands
+
+
+def _quoted(path: Path) -> str:
+    """The path as one argument, in quotes that shells of every system understand."""
+    return f'"{path}"' if " " in str(path) else str(path)

@@ -32,13 +32,17 @@ def build() -> typer.Typer:
         folder = resolve(run_dir)
         record = _read(folder)
         if as_json:
-            typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(record, indent=2))
         else:
             from rich.console import Console  # noqa: PLC0415
 
             from framework.report.summary import render  # noqa: PLC0415
 
-            Console().print(render(record))
+            try:
+                shown = render(record)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise _unreadable(folder, f"{type(error).__name__}: {error}") from None
+            Console().print(shown)
         if open_page:
             typer.launch(str(_page(folder)))
 
@@ -59,13 +63,20 @@ def _page(folder: Path) -> Path:
 
 def _read(folder: Path) -> dict[str, object]:
     """The run's record, saying where it lies now; it may have been moved since it was written."""
+    try:
+        record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(folder, str(error)) from error
+    if not isinstance(record, dict):
+        raise _unreadable(folder, "it is no JSON object")
+    return {**record, "report": str(folder)}
+
+
+def _unreadable(folder: Path, problem: str) -> Exception:
     from framework.errors import RunError  # noqa: PLC0415
 
-    path = folder / "result.json"
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"the run's record cannot be read: {error}", where=str(path), remedy="run the node again"
-        ) from error
-    return {**record, "report": str(folder)}
+    return RunError(
+        f"the run's record cannot be read: {problem}",
+        where=str(folder / "result.json"),
+        remedy="run the node again",
+    )

@@ -13,6 +13,11 @@ type Node = str | Markup | Iterable[Node] | None
 _VOID = frozenset({"br", "meta", "hr"})
 
 
+# Control characters but tab and line ends, which HTML may not hold, as the pictures that Unicode has of them.
+_PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"}
+_PICTURES |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+
 class Markup(str):
     """Text that is already HTML. Only this module makes one from parts it has not escaped."""
 
@@ -41,7 +46,7 @@ def join(nodes: Node) -> Markup:
     if isinstance(nodes, Markup):
         return nodes
     if isinstance(nodes, str):
-        return Markup(html.escape(nodes))
+        return Markup(_escape(nodes))
     return Markup("".join(join(node) for node in nodes))
 
 
@@ -54,4 +59,8 @@ def _attribute(key: str, value: str | int | bool | None) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
+    return f" {name}" if value is True else f' {name}="{_escape(str(value))}"'
+
+
+def _escape(text: str) -> str:
+    return html.escape(text.translate(_PICTURES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,12 @@ def _unbroken(text: str) -> Markup:
     return tag("span", text, class_="unbroken")
 
 
+def _dates_unbroken(text: str) -> list[str | Markup]:
+    """The text in pieces; a browser would break a line at a date's hyphen."""
+    pieces = re.split(r"(\d{4}-\d\d-\d\d)", text)
+    return [_unbroken(piece) if number % 2 else piece for number, piece in enumerate(pieces)]
+
+
 def notice_list(said: list[str]) -> Markup | None:
     """The notices, or nothing."""
     if not said:
@@ -87,7 +94,7 @@ def cards(result: Result) -> Markup:
                 "div",
                 tag("dt", figure.name),
                 tag("dd", figure.value, class_=f"value {figure.tone}".strip()),
-                tag("dd", figure.detail, class_="detail") if figure.detail else None,
+                tag("dd", _dates_unbroken(figure.detail), class_="detail") if figure.detail else None,
                 class_="card",
             )
             for figure in key_figures(result)

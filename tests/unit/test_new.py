@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from framework.cli import main
-from framework.cli.new import check_name, render, write
+from framework.cli.new import check_name, next_commands, render, write
 from framework.errors import ConfigError, PluginConflict
 
 KINDS = ("strategy", "risk", "venue")
@@ -130,6 +131,13 @@ def test_it_says_what_to_type_next(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "python -m pytest" in printed
     assert "framework plugins show night_owl" in printed
+
+
+def test_what_to_type_next_is_quoted_where_a_folder_has_a_space():
+    install, test, _, start = next_commands("strategy", "owl", PurePosixPath("my plugins/framework-owl"))
+    assert shlex.split(install)[-1] == "my plugins/framework-owl[test]"
+    assert shlex.split(test)[-1] == "my plugins/framework-owl"
+    assert shlex.split(start)[3] == "my plugins/framework-owl/node.yaml"
 
 
 def test_a_directory_that_cannot_be_written_is_an_error(tmp_path):

@@ -61,8 +61,9 @@ def test_no_report_is_exit_code_6_with_a_remedy(tmp_path, capsys):
     assert "framework node run" in said
 
 
-def test_a_damaged_record_is_exit_code_6(a_run, tmp_path, capsys):
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"name": "x", "mode": "backtest", "instruments": 3}'])
+def test_a_damaged_record_is_exit_code_6(a_run, tmp_path, capsys, text):
     folder = write(a_run(), tmp_path)
-    (folder / "result.json").write_text("{")
+    (folder / "result.json").write_text(text)
     assert run("show", folder) == 6
     assert "cannot be read" in capsys.readouterr().err

@@ -29,11 +29,18 @@ def read(markup):
     return reader
 
 
-@given(st.text(st.characters(exclude_characters="\r\0", exclude_categories=["Cs"])))
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n")))
 def test_a_browser_reads_back_the_text_and_nothing_else(text):
     reader = read(tag("p", text, title=text))
     assert reader.text == text
     assert reader.tags == [("p", {"title": text})]
+
+
+def test_control_characters_become_visible():
+    assert tag("p", "\x1b[31m\0\x7f\x9b", title="\x07") == (
+        '<p title="\N{SYMBOL FOR BELL}">\N{SYMBOL FOR ESCAPE}[31m\N{SYMBOL FOR NULL}\N{SYMBOL FOR DELETE}'
+        "\N{REPLACEMENT CHARACTER}</p>"
+    )
 
 
 def test_markup_is_not_escaped_twice():
