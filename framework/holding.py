@@ -15,13 +15,16 @@ from nautilus_trader.model import (
     OrderDenied,
     OrderExpired,
     OrderRejected,
+    OrderSide,
     OrderType,
     PositionSide,
+    Quantity,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from nautilus_trader.common import OrderFactory
     from nautilus_trader.model import ClientOrderId, PositionId
 
 _OVER = (OrderCanceled, OrderDenied, OrderExpired, OrderRejected)
@@ -101,6 +104,32 @@ class Holding:
         """Note an exit; call it before submitting."""
         self._working.add(order_id)
         self._exits.add(order_id)
+
+    def exits(self, make: OrderFactory, instrument: Any, why: str) -> Iterator[tuple[Any, PositionId]]:
+        """Reduce-only market orders for what is really held, each noted as it is taken; submit it at once.
+
+        None while an exit still works.
+
+        Args:
+            make: The strategy's `order_factory`.
+            instrument: The engine's instrument.
+            why: Becomes the tag `exit:WHY`, for the report.
+
+        Yields:
+            An order and the position it closes.
+        """
+        if self.exiting:
+            return
+        for position_id, size in self.positions:
+            order = make.market(
+                instrument.id,
+                OrderSide.SELL if size > 0 else OrderSide.BUY,
+                Quantity.from_decimal_dp(abs(size), instrument.size_precision),
+                reduce_only=True,
+                tags=[f"exit:{why}"],
+            )
+            self.send_exit(order.client_order_id)
+            yield order, position_id
 
     def to_cancel(self) -> list[ClientOrderId]:
         """Working orders other than exits whose cancellation has not been asked for; they are now."""

@@ -180,17 +180,7 @@ class MeanReversion(Strategy):
         holding = line.holding
         holding.leaving, line.why = not holding.idle, why
         self._cancel(line)
-        if holding.exiting:
-            return
-        for position_id, size in holding.positions:
-            order = self.order_factory.market(
-                line.instrument.id,
-                OrderSide.SELL if size > 0 else OrderSide.BUY,
-                Quantity.from_decimal_dp(abs(size), line.instrument.size_precision),
-                reduce_only=True,
-                tags=[f"exit:{why}"],
-            )
-            holding.send_exit(order.client_order_id)
+        for order, position_id in holding.exits(self.order_factory, line.instrument, why):
             self.submit_order(order, position_id)
 
     def _cancel(self, line: Line) -> None:
