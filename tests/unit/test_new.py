@@ -17,6 +17,7 @@ from framework.cli.new import check_name, next_commands, render, write
 from framework.errors import ConfigError, PluginConflict
 
 KINDS = ("strategy", "risk", "venue")
+HOOKS = {"strategy": "register_strategies", "risk": "register_risk", "venue": "register_venues"}
 
 
 def run(*arguments):
@@ -47,10 +48,22 @@ def test_the_package_has_what_a_package_needs(kind, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_package_is_installed_and_its_own_tests_pass_untouched(kind, tmp_path):
+def test_the_package_is_installed_and_its_own_tests_and_the_readme_kit_pass_untouched(kind, tmp_path):
     name = f"fresh_{kind}_idea"
     folder = tmp_path / f"framework-fresh-{kind}-idea"
     write(folder, render(kind, name))
+    (folder / "tests" / "test_readme.py").write_text(
+        f"""
+from pathlib import Path
+import framework_{name}
+from framework.testkit import ReadmeKit
+
+class TestReadme(ReadmeKit):
+    folder = Path(__file__).parents[1]
+    specs = tuple(framework_{name}.{HOOKS[kind]}())
+""",
+        encoding="utf-8",
+    )
     installed = _as_if_installed(folder, name, tmp_path / "site")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(folder)],

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from framework.testkit import RiskRuleKit, StrategyKit, VenueKit
+from framework.testkit import ReadmeKit, RiskRuleKit, StrategyKit, VenueKit
 from framework.testkit.kit import expect, needs, standard_tests
 
-KITS = [StrategyKit, RiskRuleKit, VenueKit]
+KITS = [StrategyKit, RiskRuleKit, VenueKit, ReadmeKit]
 
 
 @pytest.mark.parametrize("kit", KITS)
