@@ -49,8 +49,9 @@ def write_decisions(path: Path, decisions: Iterable[Decision]) -> None:
     import pyarrow as pa  # noqa: PLC0415
     from pyarrow import parquet  # noqa: PLC0415
 
+    moment = pa.timestamp("ns", "UTC")  # what the engine's own tables have
     fields = [
-        pa.field(field.name, pa.int64() if field.name == "ts" else pa.string())
+        pa.field(field.name, moment if field.name == "ts" else pa.string())
         for field in dataclasses.fields(Decision)
     ]
     rows = [decision.to_dict() for decision in decisions]

@@ -72,6 +72,8 @@ def test_tables_come_back_as_they_were(a_run, tmp_path):
     assert positions["position_id"].tolist() == ["P-1", "P-2", "P-3", "P-4"]
     assert positions["ts_closed"].isna().tolist() == [False, False, False, True]
     decisions = pd.read_parquet(folder / "decisions.parquet")
+    assert decisions["ts"].dt.tz is not None
+    decisions["ts"] = decisions["ts"].astype("int64")
     assert decisions.to_dict("records") == [run.decisions[0].to_dict()]
 
 
