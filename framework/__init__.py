@@ -3,6 +3,7 @@
 Everything a plugin may import is on this screen; `framework.testkit` adds what its tests may import.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import (
@@ -38,6 +39,7 @@ from framework.specs import CommandSpec, ImporterSpec, PluginConfig, RiskSpec, S
 
 if TYPE_CHECKING:
     from framework.holding import Holding
+    from framework.ticks import exact_size, tick_beyond
 
 __all__ = [
     "APPROVE",
@@ -71,18 +73,24 @@ __all__ = [
     "VenueSpec",
     "Verdict",
     "cost_currency",
+    "exact_size",
     "fresh_mark",
     "hookimpl",
     "nanoseconds",
     "refuse_repeats",
+    "tick_beyond",
 ]
 __version__ = "0.1.0"
+_WITH_THE_ENGINE = {
+    "Holding": "framework.holding",
+    "exact_size": "framework.ticks",
+    "tick_beyond": "framework.ticks",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`Holding` loads the engine, which `framework --help` can do without."""
-    if name == "Holding":
-        from framework.holding import Holding  # noqa: PLC0415 - see above
-
-        return Holding
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """What loads the engine, which `framework --help` can do without."""
+    home = _WITH_THE_ENGINE.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

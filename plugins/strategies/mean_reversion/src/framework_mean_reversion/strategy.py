@@ -7,15 +7,14 @@ given up at `stop`; a side that was given up waits until the price has been back
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.indicators import AverageTrueRange, MovingAverageType, ZScore
-from nautilus_trader.model import OrderFilled, OrderSide, Price, Quantity
+from nautilus_trader.model import OrderFilled, OrderSide, Price
 from nautilus_trader.trading import Strategy
 
-from framework import Holding
+from framework import Holding, exact_size, tick_beyond
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar, BarType, InstrumentId
@@ -32,7 +31,7 @@ class Line:
 
     def __init__(self, instrument: Any, settings: MeanReversionConfig) -> None:
         self.instrument = instrument
-        self.quantity = _sized(settings.quantity, instrument)
+        self.quantity = exact_size(settings.quantity, instrument)
         self.zscore = ZScore(settings.lookback)
         self.atr = AverageTrueRange(settings.atr_period, MovingAverageType.Wilder)
         self.holding = Holding()
@@ -131,7 +130,7 @@ class MeanReversion(Strategy):
             self.submit_order(entry)
         else:
             away = -side * settings.stop_atr * line.atr.value
-            trigger = _outward(bar.close.as_decimal(), away, line.instrument)
+            trigger = tick_beyond(bar.close.as_decimal(), away, line.instrument)
             orders = self._entry_with_stop(line, order_side, trigger)
             line.holding.send_entry(orders[0].client_order_id, orders[1].client_order_id, ())
             self.submit_order_list(orders)
@@ -186,23 +185,3 @@ class MeanReversion(Strategy):
     def _cancel(self, line: Line) -> None:
         for order_id in line.holding.to_cancel():
             self.cancel_order(order_id)
-
-
-def _outward(start: Decimal, distance: float, instrument: Any) -> Price:
-    """The first tick at least `distance` from `start`: never on its other side, never on it."""
-    # Twelve digits keep every price there is and drop the binary dust that would cost a whole tick.
-    exact = start + Decimal(f"{distance:.12g}")
-    tick = instrument.price_increment.as_decimal()
-    rounding = ROUND_CEILING if distance > 0 else ROUND_FLOOR
-    ticks = (exact / tick).to_integral_value(rounding)
-    return Price.from_decimal_dp(ticks * tick, instrument.price_precision)
-
-
-def _sized(quantity: Quantity, instrument: Any) -> Quantity:
-    sized = Quantity.from_decimal_dp(quantity.as_decimal(), instrument.size_precision)
-    if sized.as_decimal() != quantity.as_decimal():
-        raise ValueError(
-            f"quantity {quantity} has more decimals than {instrument.id} trades in; "
-            f"write one with {instrument.size_precision}"
-        )
-    return sized

@@ -7,14 +7,13 @@ bars only, from that bar and those before it.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.indicators import AverageTrueRange, MovingAverageType
-from nautilus_trader.model import OrderFilled, OrderSide, Price, Quantity
+from nautilus_trader.model import OrderFilled, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
-from framework import Holding
+from framework import Holding, exact_size, tick_beyond
 from framework_vwap.schedule import Schedule, Sessions
 from framework_vwap.session_vwap import SessionVwap
 from framework_vwap.signals import AcceptAll, Signal
@@ -43,7 +42,7 @@ class Line:
 
     def __init__(self, instrument: Any, quantity: Quantity, atr_period: int, cooldown_bars: int) -> None:
         self.instrument = instrument
-        self.quantity = _sized(quantity, instrument)
+        self.quantity = exact_size(quantity, instrument)
         self.atr = AverageTrueRange(atr_period, MovingAverageType.Wilder)
         self.vwap = SessionVwap()
         self.holding = Holding()
@@ -164,8 +163,8 @@ class Vwap(Strategy):
             line.instrument.id,
             OrderSide.BUY if direction > 0 else OrderSide.SELL,
             line.quantity,
-            sl_trigger_price=_outward(close, away, line.instrument),
-            tp_price=_outward(close, toward, line.instrument),
+            sl_trigger_price=tick_beyond(close, away, line.instrument),
+            tp_price=tick_beyond(close, toward, line.instrument),
         )
         line.holding.send_entry(entry.client_order_id, stop.client_order_id, [target.client_order_id])
         self.submit_order_list([entry, stop, target])
@@ -216,23 +215,3 @@ def _signal(line: Line, bar: Bar, direction: int) -> Signal:
         atr=line.atr.value,
         session_bars=line.vwap.bars,
     )
-
-
-def _outward(start: Decimal, distance: float, instrument: Any) -> Price:
-    """The first tick at least `distance` from `start`: never on its other side, never on it."""
-    # Twelve digits keep every price there is and drop the binary dust that would cost a whole tick.
-    exact = start + Decimal(f"{distance:.12g}")
-    tick = instrument.price_increment.as_decimal()
-    rounding = ROUND_CEILING if distance > 0 else ROUND_FLOOR
-    ticks = (exact / tick).to_integral_value(rounding)
-    return Price.from_decimal_dp(ticks * tick, instrument.price_precision)
-
-
-def _sized(quantity: Quantity, instrument: Any) -> Quantity:
-    sized = Quantity.from_decimal_dp(quantity.as_decimal(), instrument.size_precision)
-    if sized.as_decimal() != quantity.as_decimal():
-        raise ValueError(
-            f"quantity {quantity} has more decimals than {instrument.id} trades in; "
-            f"write one with {instrument.size_precision}"
-        )
-    return sized
