@@ -349,7 +349,7 @@ def zipped(**members):
 
 
 def test_gz_and_zip_are_read_as_streams(load, tmp_path):
-    assert len(load(gzip.compress(CSV.encode()), bars_settings(), name="f.csv.gz", mtime=0)[1]) == 2
+    assert len(load(gzip.compress(CSV.encode(), mtime=0), bars_settings(), name="f.csv.gz")[1]) == 2
     (tmp_path / "catalog").rename(tmp_path / "first")
     assert len(load(zipped(**{"f.csv": CSV}), bars_settings(), name="f.zip")[1]) == 2
 
