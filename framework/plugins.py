@@ -38,6 +38,14 @@ HOOKS: dict[Kind, tuple[str, type]] = {
     "importer": ("register_importers", ImporterSpec),
     "command": ("register_commands", CommandSpec),
 }
+KINDS: dict[Kind, str] = {
+    "strategy": "strategy",
+    "risk": "risk rule",
+    "venue": "venue",
+    "importer": "importer",
+    "command": "command",
+}
+"""What a kind of plugin is called in a sentence."""
 NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
 
@@ -143,7 +151,7 @@ class Plugins:
         hint = f'; did you mean "{near[0]}"?' if near else ""
         also = f" Not loading: {', '.join(sorted(plugin.name for plugin in broken))}." if broken else ""
         raise PluginNotFound(
-            f'no {kind} "{name}"{hint}',
+            f'no {KINDS[kind]} "{name}"{hint}',
             where=where,
             path=path,
             remedy=f"Installed: {', '.join(names) or 'none'}.{also}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from framework.cli.plain import plain
 from framework.errors import FrameworkError
 
 if TYPE_CHECKING:
@@ -41,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader went away, as `| head` does; Python would complain once more while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print("stdout cannot be written to: no space left", file=sys.stderr)  # noqa: T201 - the edge of the program
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 class Groups(TyperGroup):
@@ -119,8 +127,8 @@ def _explain(error: FrameworkError, *, as_json: bool) -> None:
     if error.__cause__ is not None and not isinstance(error.__cause__, (OSError, ValueError)):
         import traceback  # noqa: PLC0415 - only when something failed
 
-        print("".join(traceback.format_exception(error.__cause__)), file=sys.stderr)  # noqa: T201
+        print(plain("".join(traceback.format_exception(error.__cause__))), file=sys.stderr)  # noqa: T201
     if as_json:
         print(json.dumps(error.to_dict(), indent=2))  # noqa: T201 - the edge of the program
         return
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - the edge of the program
+    print(plain(f"{type(error).__name__}: {error}"), file=sys.stderr)  # noqa: T201 - the edge of the program

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from functools import cache
 
 from framework import plugins
@@ -11,4 +13,5 @@ from framework.catalog import builtin
 @cache
 def installed() -> plugins.Plugins:
     """What is installed, with what the framework itself offers through the same hooks."""
-    return plugins.load([builtin])
+    with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints while it loads is no result
+        return plugins.load([builtin])

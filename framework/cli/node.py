@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from framework import bundle as bundles
-from framework.errors import ConfigError
+from framework.cli.plain import plain
+from framework.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ ModeName = Annotated[
 
 def build() -> typer.Typer:
     """The group's commands."""
-    group = typer.Typer(no_args_is_help=True)
+    group = typer.Typer(no_args_is_help=True, add_completion=False)
     group.command("run")(run)
     group.command("check")(check)
     group.command("explain")(explain)
@@ -72,11 +73,14 @@ def run(
         if dry_run:
             _say({"runs": True, "rows": dict(opened.rows), "files": len(opened.hashes)}, as_json=as_json)
             return
+    from framework.report.write import prepare  # noqa: PLC0415 - reports load when there is one to write
+
+    prepare(plan.report)
     hooks = installed().hooks
     with _engine_on_stderr(), _progress(plan.name, shown=not (quiet or as_json)) as progress:
         result = backtest.run(
             plan,
-            started=lambda plan, node: hooks.run_started(plan=plan, node=node),
+            started=lambda plan, node: _started(hooks, plan, node),
             progress=progress,
         )
     result = _report(plan, result)
@@ -105,15 +109,15 @@ def check(file: NodeFile, mode: ModeName = None, as_json: AsJson = False) -> Non
         typer.echo(json.dumps(facts, indent=2))
     else:
         counts = ", ".join(
-            f"{len(plan_part)} {name}"
+            _counted(len(plan_part), name)
             for name, plan_part in (
-                ("venues", plan.venues),
-                ("strategies", plan.strategies),
-                ("risk rules", plan.rules),
-                ("data streams", plan.streams),
+                ("venue", plan.venues),
+                ("strategy", plan.strategies),
+                ("risk rule", plan.rules),
+                ("data stream", plan.streams),
             )
         )
-        typer.echo(f"{file}: ok ({counts})")
+        typer.echo(plain(f"{file}: ok ({counts})"))
 
 
 def explain(file: NodeFile, mode: ModeName = None, as_json: AsJson = False) -> None:
@@ -163,12 +167,23 @@ def _report(plan: Plan, result: Result) -> Result:
     return replace(result, report=folder)
 
 
+def _started(hooks: Any, plan: Plan, node: Any) -> None:
+    """Tell the plugins; one that cannot start what it is for stops the run before it begins."""
+    try:
+        hooks.run_started(plan=plan, node=node)
+    except (Exception, SystemExit) as error:
+        raise RunError(
+            f"a run_started hook failed: {type(error).__name__}: {error}",
+            remedy="Uninstall the plugin in the traceback above, or mend it.",
+        ) from error
+
+
 def _finished(hooks: Any, plan: Plan, result: Result) -> None:
     """Tell the plugins; whatever one raises is shown and does not mask the result."""
     try:
         hooks.run_finished(plan=plan, result=result)
-    except Exception as error:  # noqa: BLE001 - observer hooks never mask a result
-        typer.echo(f"a run_finished hook failed: {type(error).__name__}: {error}", err=True)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - observer hooks never mask a result
+        typer.echo(plain(f"a run_finished hook failed: {type(error).__name__}: {error}"), err=True)
 
 
 def _summarise(result: Result, *, repeated: bool) -> None:
@@ -182,7 +197,8 @@ def _summarise(result: Result, *, repeated: bool) -> None:
 
 
 def _say(facts: dict[str, Any], *, as_json: bool) -> None:
-    typer.echo(json.dumps(facts, indent=2) if as_json else f"would run on {facts['rows']}")
+    rows = ", ".join(f"{count:,} {kind}" for kind, count in facts["rows"].items())
+    typer.echo(json.dumps(facts, indent=2) if as_json else f"would run on {rows}")
 
 
 @contextmanager
@@ -222,3 +238,8 @@ def _progress(name: str, *, shown: bool) -> Iterator[Callable[[float], None] | N
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"backtest {name}", total=1.0)
         yield lambda done: bar.update(task, completed=done)
+
+
+def _counted(count: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

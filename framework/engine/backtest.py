@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from nautilus_trader.backtest import BacktestResult
 
-    from framework.compose import Plan
+    from framework.compose import Plan, RulePlan
     from framework.result import Result
 
 RUN = "run"
@@ -123,7 +123,7 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
     )
     for statistic in (MaxDrawdown(), CAGR(), CalmarRatio()):
         books.portfolio.register_statistic(statistic)
-    rules = [BoundRule(rule.id, rule.spec.rule(rule.config), rule.strategies) for rule in plan.rules]
+    rules = [_rule(rule) for rule in plan.rules]
     gate = Gate(rules, ids, lambda rule, error: faults.record(f"risk rule {rule}", error))
     desks: dict[str, Desk] = {}
     strategies: dict[str, Any] = {}
@@ -134,9 +134,9 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
         guard = guarded(strategy.spec.strategy, desk, conductor)
         try:
             strategies[strategy.id] = guard(bound(strategy.config, ids[strategy.id]))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RunError(
-                f'strategy "{strategy.id}" could not be built: {type(error).__name__}: {error}',
+                f'strategy "{strategy.id}" could not be built: {_said(error)}',
                 remedy=f"See {strategy.offer.owner}.",
             ) from error
         engine.add_strategy(RUN, strategies[strategy.id])
@@ -152,6 +152,22 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
     if progress is not None:
         engine.add_actor(RUN, Progress(feed.start, feed.end, progress))
     return Node(engine, gate, desks, strategies, faults, feed)
+
+
+def _rule(plan: RulePlan) -> BoundRule:
+    try:
+        return BoundRule(plan.id, plan.spec.rule(plan.config), plan.strategies)
+    except (Exception, SystemExit) as error:
+        raise RunError(
+            f'risk rule "{plan.id}" could not be built: {_said(error)}', remedy=f"See {plan.offer.owner}."
+        ) from error
+
+
+def _said(error: BaseException) -> str:
+    """An exception in one line; asking Python to exit is no way to end a run."""
+    if isinstance(error, SystemExit):
+        return f"it asked Python to exit (SystemExit: {error.code})"
+    return f"{type(error).__name__}: {error}"
 
 
 def _conductor(plan: Plan, gate: Gate, faults: Faults) -> Conductor | None:
@@ -197,9 +213,9 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
             raise CompositionError(f'venue "{venue.name}" has no backtest')
         try:
             venues.append(venue.spec.backtest(venue.name, venue.config, plan.seed))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise RunError(
-                f'venue "{venue.name}" could not be built: {type(error).__name__}: {error}',
+                f'venue "{venue.name}" could not be built: {_said(error)}',
                 remedy=f"See {venue.offer.owner}.",
             ) from error
     interval = max(1_000, (feed.end - feed.start) // 1_000_000 // EQUITY_POINTS)
@@ -248,11 +264,11 @@ def replay(node: Node) -> BacktestResult:
     except Exception as error:
         raise RunError(f"the engine stopped: {error}") from error
     failed = node.faults.error
-    if isinstance(failed, KeyboardInterrupt | SystemExit):
+    if isinstance(failed, KeyboardInterrupt):
         raise failed
     if failed is not None:
         raise RunError(
-            f"{node.faults.origin}: {type(failed).__name__}: {failed}",
+            f"{node.faults.origin}: {_said(failed)}",
             remedy="The traceback is above; the run stopped there and wrote no report.",
         ) from failed
     expected = sum(node.feed.rows.values())

@@ -65,7 +65,8 @@ def open_feed(plan: Plan) -> Feed:
         raise DataError(
             f"no catalog at {plan.catalog}",
             path="catalog",
-            remedy="`catalog:` is a folder, relative to node.yaml; `framework data import` makes one.",
+            remedy="`catalog:` is a folder, relative to node.yaml; `--catalog FOLDER` names another, and "
+            "`framework data import` makes one.",
         )
     catalog = ParquetDataCatalog(str(plan.catalog))
     files = {stream: _files(catalog, plan, stream) for stream in plan.streams}

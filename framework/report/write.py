@@ -7,13 +7,14 @@ import datetime as dt
 import json
 import shutil
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import RunError
 from framework.report import page, parquet, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from framework.result import Result
@@ -42,7 +43,7 @@ def write(
     Raises:
         RunError: The report cannot be written there.
     """
-    try:
+    with _told(directory):
         directory.mkdir(parents=True, exist_ok=True)
         draft = directory / f".draft-{uuid.uuid4().hex}"
         draft.mkdir()
@@ -57,20 +58,21 @@ def write(
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-    except (FileExistsError, NotADirectoryError) as error:
-        raise RunError(
-            "the report could not be written: something that is no folder has its name, or a parent's",
-            where=str(directory),
-            remedy="name another `directory:` under `report:`, or move away what is there",
-        ) from error
-    except OSError as error:
-        raise RunError(
-            f"the report could not be written: {error.strerror or error}",
-            where=str(directory),
-            remedy="name a `directory:` that can be written to under `report:`, with some megabytes free",
-        ) from error
     _point(directory / LATEST, folder)
     return folder
+
+
+def prepare(directory: Path) -> None:
+    """Make sure that a report can be written, before the run that is to be reported; leaves nothing behind.
+
+    Raises:
+        RunError: It cannot.
+    """
+    with _told(directory):
+        nearest = next(folder for folder in (directory, *directory.parents) if folder.exists())
+        draft = nearest / f".draft-{uuid.uuid4().hex}"
+        draft.mkdir()
+        draft.rmdir()
 
 
 def resolve(folder: Path) -> Path:
@@ -91,6 +93,25 @@ def resolve(folder: Path) -> Path:
             remedy="run `framework node run NODE.yaml`, or name a folder that holds a result.json",
         )
     return found
+
+
+@contextmanager
+def _told(directory: Path) -> Iterator[None]:
+    """What the file system says about the folder, in words."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunError(
+            "the report could not be written: something that is no folder has its name, or a parent's",
+            where=str(directory),
+            remedy="name another `directory:` under `report:`, or move away what is there",
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"the report could not be written: {error.strerror or error}",
+            where=str(directory),
+            remedy="name a `directory:` that can be written to under `report:`, with some megabytes free",
+        ) from error
 
 
 def _tables(result: Result, folder: Path) -> None:

@@ -112,7 +112,10 @@ class Gate:
         """
         self._flatten = flatten
         for bound in self._rules:
-            bound.rule.start(market_for(bound.strategies))
+            try:
+                bound.rule.start(market_for(bound.strategies))
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
+                self._break(bound, error, 0)
 
     def judge(self, proposal: Proposal) -> Verdict:
         """The verdict on a proposal; anything but an approval leaves a decision behind."""
@@ -143,7 +146,7 @@ class Gate:
             if proposal.strategy_id in bound.strategies:
                 try:
                     bound.rule.on_sent(proposal)
-                except Exception as error:  # noqa: BLE001 - a rule is a plugin; see the module's docstring
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
                     self._break(bound, error, proposal.now)
 
     def fill(self, strategy_id: str, fill: Any) -> None:
@@ -194,7 +197,7 @@ class Gate:
                     self._refuse_growth(bound, verdict, proposal, may_grow=may_grow)
                 elif not isinstance(verdict, Approve | Deny):
                     raise PluginError(f'rule "{bound.id}" answered {verdict!r}, which is no verdict')  # noqa: TRY301
-            except Exception as error:  # noqa: BLE001 - a rule is a plugin; see the module's docstring
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
                 self._break(bound, error, proposal.now)
                 return Deny(f"rule failed: {type(error).__name__}: {error}"), bound.id
             if isinstance(verdict, Deny):
@@ -219,7 +222,7 @@ class Gate:
     ) -> None:
         try:
             reaction = observe(event)
-        except Exception as error:  # noqa: BLE001 - a rule is a plugin; see the module's docstring
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
             self._break(bound, error, now)
             return
         if isinstance(reaction, Halt):

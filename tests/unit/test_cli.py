@@ -77,7 +77,7 @@ def framework(capsys):
 def test_check_says_ok_and_counts(framework, file):
     done = framework("node", "check", file)
     assert done.code == 0
-    assert "ok (1 venues, 1 strategies, 0 risk rules, 1 data streams)" in done.out
+    assert "ok (1 venue, 1 strategy, 0 risk rules, 1 data stream)" in done.out
     assert framework("node", "check", file, "--json").json["strategies"] == ["fade"]
 
 
@@ -145,7 +145,7 @@ def test_the_page_can_be_left_out(framework, file):
 def test_dry_run_checks_the_data_and_writes_nothing(framework, file):
     done = framework("node", "run", file, "--dry-run", "--json")
     assert done.json["rows"]["bars"] > 500
-    assert "would run on" in framework("node", "run", file, "--dry-run").out
+    assert "would run on 5" in framework("node", "run", file, "--dry-run").out
     assert not (file.parent / "reports").exists()
 
 
@@ -528,3 +528,81 @@ def test_a_closed_stdout_does_not_stop_a_run(file):
     )
     assert done.returncode == 0, done.stderr
     assert (file.parent / "reports" / "latest" / "result.json").is_file()
+
+
+def test_a_report_that_cannot_be_written_is_known_before_the_run(framework, file):
+    (file.parent / "reports").write_text("in the way")
+    done = framework("node", "run", file, "--json")
+    assert done.code == 6
+    assert "no folder" in done.json["message"]
+    assert (file.parent / "reports").read_text() == "in the way"
+
+
+def test_what_a_file_says_cannot_drive_the_terminal(framework, file):
+    file.write_text(yaml.safe_dump(node(strategies=[{"id": "a", "use": "\x1b[31mred\x1b]0;title\x07"}])))
+    done = framework("node", "check", file)
+    assert done.code == 3
+    assert "\x1b" not in done.err
+    assert "\\x1b[31mred" in done.err
+
+
+def test_what_a_plugin_prints_while_it_loads_is_no_result(tmp_path):
+    (tmp_path / "talks.py").write_text("print('hello from an import')\n")
+    info = tmp_path / "talks-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: talks\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[framework]\ntalks = talks\n")
+    done = subprocess.run(
+        command("plugins", "list", "--json"),
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["plugins"]
+    assert "hello from an import" in done.stderr
+
+
+def test_python_dash_m_is_the_same_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "framework", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "framework 0.1.0"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_behind_stdout_is_said_in_words(file):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("node", "explain", file, "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_hook_that_cannot_start_stops_the_run(framework, file, monkeypatch):
+    from importlib.metadata import entry_points
+
+    from framework import hookimpl, plugins
+
+    class Refuses:
+        @hookimpl
+        def run_started(self, plan, node):
+            raise ConnectionError("no dashboard")
+
+    class Point:
+        name, value, dist = "dash", "dash", type("D", (), {"name": "dash", "version": "1", "requires": []})()
+
+        def load(self):
+            return Refuses()
+
+    found = plugins.load(found=[*entry_points(group="framework"), Point()])
+    monkeypatch.setattr(installed_module, "installed", lambda: found)
+    done = framework("node", "run", file)
+    assert done.code == 6
+    assert "a run_started hook failed: ConnectionError: no dashboard" in done.err

@@ -690,3 +690,41 @@ def test_the_orders_of_a_list_count_for_each_other(market):
     for rule in (OneOrder, OneEntry):
         _, orders, _ = run(market, Pairs, rule)
         assert [order.status for order in orders] == [OrderStatus.DENIED, OrderStatus.DENIED]
+
+
+class Exits(RiskRule):
+    def check(self, proposal):
+        raise SystemExit(0)
+
+
+class ExitsAtStart(RiskRule):
+    def start(self, market):
+        raise SystemExit(0)
+
+
+class ExitsAtBirth(RiskRule):
+    def __init__(self, config):
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize("place", ["__init__", "on_start", "step_5", "on_order_filled", "on_stop"])
+def test_a_strategy_that_asks_python_to_exit_fails_the_run(market, place):
+    def leave(self, *args):
+        raise SystemExit(0)
+
+    class Buys(Scripted):
+        def step_4(self):
+            self.submit_order(self.market())
+
+    with pytest.raises(RunError, match="asked Python to exit"):
+        run(market, type("Leaves", (Buys,), {place: leave}))
+
+
+@pytest.mark.parametrize("rule", [Exits, ExitsAtStart, ExitsAtBirth])
+def test_a_rule_that_asks_python_to_exit_fails_the_run(market, rule):
+    class Buys(Scripted):
+        def step_4(self):
+            self.submit_order(self.market())
+
+    with pytest.raises(RunError, match="asked Python to exit"):
+        run(market, Buys, rule)

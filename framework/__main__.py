@@ -1,0 +1,5 @@
+"""`python -m framework` is `framework`."""
+
+from framework.cli import main
+
+main()
