@@ -37,7 +37,8 @@ class Result:
         statistics: `{"pnl": {currency: {name: value}}, "returns": {name: value}, "general": {name: value}}`
             from the engine's analyzer; undefined figures are None.
         prices: For each instrument, what the chart draws: a UTC `DatetimeIndex` and float columns
-            `open, high, low, close`, thinned to at most some thousands of rows.
+            `open, high, low, close`, thinned to at most some thousands of rows; read from the catalog when
+            asked for.
         config: The resolved configuration, defaults filled in.
         versions: Distribution name to version: framework, engine, every plugin used.
         data: For every file read from the catalog, its path relative to it and its SHA-256.

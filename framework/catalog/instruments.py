@@ -27,7 +27,7 @@ MAX_BYTES = 64 << 10
 NEVER = 4_102_444_800_000_000_000
 """2100-01-01 in nanoseconds: the expiry of a continuous futures series, which has none."""
 
-type Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)?$")]
+type Number = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)?(?!\n)$")]
 
 
 class InstrumentDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -44,7 +44,7 @@ __all__ = [
 type Name = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?!\n)$",
         description="Letters, digits, _ and -, beginning with a letter or digit.",
     ),
 ]

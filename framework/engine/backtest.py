@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 RUN = "run"
 EQUITY_POINTS = 500
-"""Snapshots of equity a run, beside those the engine takes at midnight; each costs what fifty bars cost."""
+"""Most snapshots of equity a run, beside those the engine takes at midnight. Each costs what fifty bars cost,
+so a run of many rows takes fewer, down to a hundred."""
 CHUNK = 10_000
 """Rows the engine holds at a time: memory stays flat, and it is faster than holding them all."""
 LEVELS = {
@@ -218,7 +219,8 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
                 f'venue "{venue.name}" could not be built: {_said(error)}',
                 remedy=f"See {venue.offer.owner}.",
             ) from error
-    interval = max(1_000, (feed.end - feed.start) // 1_000_000 // EQUITY_POINTS)
+    points = min(EQUITY_POINTS, max(100, 25_000_000 // sum(feed.rows.values())))
+    interval = max(1_000, (feed.end - feed.start) // 1_000_000 // points)
     return BacktestRunConfig(
         venues=venues,
         data=feed.configs,

@@ -34,7 +34,7 @@ class DailyLossConfig(BreakerConfig, frozen=True, kw_only=True):
     day_start: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='When a day starts there: "17:00".'
+            pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$", description='When a day starts there: "17:00".'
         ),
     ] = "00:00"
     halt: Annotated[

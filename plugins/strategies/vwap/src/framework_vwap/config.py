@@ -12,7 +12,8 @@ from framework import PluginConfig, refuse_repeats
 
 type Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 type TimeOfDay = Annotated[
-    str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='Hours and minutes: "09:30".')
+    str,
+    msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$", description='Hours and minutes: "09:30".'),
 ]
 
 

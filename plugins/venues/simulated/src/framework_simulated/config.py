@@ -14,7 +14,7 @@ type Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 type Duration = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[0-9]{1,9}(ns|us|ms|s)$", description='A whole number and a unit: "5ms", "250us".'
+        pattern=r"^[0-9]{1,9}(ns|us|ms|s)(?!\n)$", description='A whole number and a unit: "5ms", "250us".'
     ),
 ]
 
