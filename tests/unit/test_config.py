@@ -156,7 +156,7 @@ def test_several_mistakes_are_told_at_once_in_the_order_of_the_file(node):
     assert lines[0] == 'Write it in quotes: "5".'
     assert [line.strip().partition("node.yaml:")[2] for line in lines[1:]] == [
         '2:1: unknown key "sead"; did you mean "seed"?',
-        r"6:10: expected text matching regex '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?!\\n)$', " 'got "a b"',
+        "6:10: expected text matching regex '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?!\\\\n)$', got \"a b\"",
     ]
 
 
