@@ -5,7 +5,7 @@ them with volatility, so the fractions here are round figures of the right size 
 your own in a definition file (`preset: ES` and `margin_init: 0.08`) before trusting a result that depends on
 them.
 
-Sources, read in 2025 and 2026:
+Sources; only UB and Binance were checked again, in November 2026, the rest is from memory:
 - CME Group contract specifications. E-mini S&P 500 (ES): $50 x index, tick 0.25 ($12.50). Euro FX (6E):
   125,000 EUR, tick 0.00005 ($6.25). Ultra U.S. Treasury Bond (UB): $100,000 face, points of $1,000, tick
   1/32 point ($31.25).
