@@ -1,5 +1,6 @@
 """node.yaml: read strictly, decoded into closed classes, and every error with its place and remedy."""
 
+from framework.config.decoding import decode
 from framework.config.node import (
     DataEntry,
     LoadedConfig,
@@ -9,11 +10,10 @@ from framework.config.node import (
     RiskEntry,
     StrategyEntry,
     VenueEntry,
-    decode,
     load,
     schema,
-    yaml_path,
 )
+from framework.config.strict_yaml import yaml_path
 
 __all__ = [
     "DataEntry",

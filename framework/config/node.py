@@ -15,7 +15,6 @@ import msgspec
 from framework.config import document as documents
 from framework.config import values
 from framework.config.decoding import decode
-from framework.config.strict_yaml import yaml_path
 from framework.config.wording import Problem, error_of
 from framework.specs import Mode
 
@@ -25,21 +24,6 @@ if TYPE_CHECKING:
 
     from framework.config.document import Document
     from framework.config.strict_yaml import YamlPath
-
-__all__ = [
-    "DataEntry",
-    "LoadedConfig",
-    "LogEntry",
-    "NodeConfig",
-    "ReportEntry",
-    "RiskEntry",
-    "StrategyEntry",
-    "VenueEntry",
-    "decode",
-    "load",
-    "schema",
-    "yaml_path",
-]
 
 type Name = Annotated[
     str,

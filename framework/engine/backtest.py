@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 RUN = "run"
 EQUITY_POINTS = 500
-"""Most snapshots of equity a run, beside those the engine takes at midnight. Each costs what fifty bars cost,
-so a run of many rows takes fewer, down to a hundred."""
+"""Most snapshots of equity a run, beside those the engine takes at midnight. They are not free, so a run of
+many rows takes fewer, down to a hundred."""
 CHUNK = 10_000
 """Rows the engine holds at a time: memory stays flat, and it is faster than holding them all."""
 LEVELS = {
