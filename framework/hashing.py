@@ -79,11 +79,12 @@ def _lines(frame: pd.DataFrame, numbers: dict[str, str]) -> list[str]:
     sure: list[list[str]] = []
     random: list[list[str]] = []
     for column in sorted(str(column) for column in table.columns if column not in LEFT_OUT):
-        cells = _cells(column, _values(table[column]))
-        if any(cells):
-            (
-                random if any(len(cell) > _UUID_LENGTH and _UUID.search(cell) for cell in cells) else sure
-            ).append(cells)
+        cells = _cells(column, table[column])
+        longest = max(map(len, cells), default=0)
+        if longest > _UUID_LENGTH and any(map(_UUID.search, cells)):
+            random.append(cells)
+        elif longest:
+            sure.append(cells)
     rows = ["\x1f".join(row) for row in zip(*sure, strict=True)] or [""] * len(table)
     if not random:
         return sorted(rows)
@@ -98,22 +99,26 @@ def _lines(frame: pd.DataFrame, numbers: dict[str, str]) -> list[str]:
     return [f"{row}\x1f{_UUID.sub(numbered, cells)}" for row, cells in named_rows]
 
 
-def _values(series: pd.Series[Any]) -> list[Any]:
-    """The column's values; times, which are many and slow to take one by one, as nanoseconds."""
-    if series.dtype.kind == "M" and not series.hasnans:
-        return [str(time) for time in series.dt.as_unit("ns").astype("int64").tolist()]
-    return series.tolist()
+def _cells(column: str, series: pd.Series[Any]) -> list[str]:
+    """`column=value` for every defined value, empty text for the others.
 
-
-def _cells(column: str, values: list[Any]) -> list[str]:
-    """`column=value` for every defined value, empty text for the others; equal values are worked out once."""
+    Columns of one plain type, which are most, are written at once; of others equal values once.
+    """
+    kind = series.dtype.kind
+    if kind == "M" and not series.hasnans:
+        series, kind = series.dt.as_unit("ns").astype("int64"), "i"
+    values = series.tolist()
+    if not series.hasnans and (kind in "iu" or series.dtype == "str"):
+        return [f"{column}={value}" for value in values]
+    if values.count(None) == len(values):
+        return [""] * len(values)
     known: dict[Any, str] = {}
     cells = []
     for value in values:
         if value is None:
             cells.append("")
             continue
-        key = value if type(value) is str else (type(value), value if value.__hash__ else repr(value))
+        key = (type(value), value if value.__hash__ else repr(value))
         text = known.get(key)
         if text is None:
             canonical = _canonical(value)

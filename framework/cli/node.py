@@ -154,8 +154,6 @@ def _plan(file: Path, mode: str | None, catalog: Path | None = None, report: Pat
 
 
 def _report(plan: Plan, result: Result) -> Result:
-    from dataclasses import replace  # noqa: PLC0415
-
     from framework.report.write import write  # noqa: PLC0415 - plotting loads when there is something to plot
 
     folder = write(
@@ -164,7 +162,7 @@ def _report(plan: Plan, result: Result) -> Result:
         extra=lambda folder: bundles.write(folder, plan, result),
         html=plan.config.report.html,
     )
-    return replace(result, report=folder)
+    return result.reported(folder)
 
 
 def _started(hooks: Any, plan: Plan, node: Any) -> None:

@@ -132,7 +132,7 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
     for index, strategy in enumerate(plan.strategies):
         desk = Desk(index, strategy.id, ids[strategy.id], gate, books, door, faults)
         desks[strategy.id] = desk
-        guard = guarded(strategy.spec.strategy, desk, conductor)
+        guard = guarded(strategy.spec.strategy, desk, conductor, watched=True)
         try:
             strategies[strategy.id] = guard(bound(strategy.config, ids[strategy.id]))
         except (Exception, SystemExit) as error:
@@ -260,7 +260,8 @@ def replay(node: Node) -> BacktestResult:
         RunError: The engine refused, a handler or a rule raised, or an order passed the gate by.
     """
     try:
-        outcome = node.engine.run()[0]
+        with node.faults.watching():
+            outcome = node.engine.run()[0]
     except KeyboardInterrupt:
         raise
     except Exception as error:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from nautilus_trader.common import Cache, Clock
-    from nautilus_trader.model import Currency, Money, Position, QuoteTick, Venue
+    from nautilus_trader.model import ClientOrderId, Currency, Money, Position, QuoteTick, Venue
     from nautilus_trader.portfolio import Portfolio
 
 
@@ -40,9 +40,9 @@ class Entries:
         self._orders: dict[Any, Any] = {}
         self._limit = self.MANY
 
-    def add(self, order: Any) -> None:
+    def add(self, client_order_id: ClientOrderId, order: Any) -> None:
         """Remember an approved order."""
-        self._orders[order.client_order_id] = order
+        self._orders[client_order_id] = order
         if len(self._orders) > self._limit:
             self._forget_closed()
             self._limit = max(self.MANY, 2 * len(self._orders))

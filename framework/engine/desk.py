@@ -106,12 +106,14 @@ class Desk:
 
     def admit(self, order: Any, position_id: PositionId | None) -> Any | None:
         """The order to send in place of this one: itself, a resized one, or None when it was denied."""
-        self._refuse_repeats([order])
+        client_order_id = order.client_order_id
+        self._refuse_repeat(client_order_id)
         if order.exec_algorithm_id is not None:
             self._deny([order], f"execution algorithm {order.exec_algorithm_id} is not supported")
             return None
-        if not (self._judged or order.is_reduce_only or self.gate.kill.latches):
-            self._approve(order)
+        if not self._looked_at(order):
+            self.approved.add(client_order_id)
+            self._entries.add(client_order_id, order)
             return order
         proposal = self._proposal(order, position_id=position_id)
         verdict = self.gate.judge(proposal)
@@ -133,7 +135,8 @@ class Desk:
         follow its size. Orders of a list that is denied after some were approved stay counted in rates.
         """
         orders = list(orders)
-        self._refuse_repeats(orders)
+        for order in orders:
+            self._refuse_repeat(order.client_order_id)
         parents = {order.client_order_id: order for order in orders if order.parent_order_id is None}
         sizes = {order.client_order_id: order.quantity for order in orders}
         for order in sorted(orders, key=lambda order: order.parent_order_id is not None):
@@ -175,7 +178,7 @@ class Desk:
         change = (client_order_id, quantity, price, trigger_price)
         if order is not None and not _changes(order, quantity, price, trigger_price):
             return None  # the engine raises on a change that is none, and a trailing stop asks for many
-        if order is None or not (self._judged or order.is_reduce_only or self.gate.kill.latches):
+        if order is None or not self._looked_at(order):
             return change
         proposal = self._proposal(
             order,
@@ -285,19 +288,23 @@ class Desk:
             return quantity <= max(opposite, Decimal(0)) + against
         return quantity + same <= opposite
 
-    def _approve(self, order: Any) -> None:
-        self.approved.add(order.client_order_id)
-        if not order.is_reduce_only:
-            self._entries.add(order)
+    def _looked_at(self, order: Any) -> bool:
+        """True when the gate has anything to ask of the order."""
+        return self._judged or order.is_reduce_only or self.gate.kill.holds(self.strategy_id) is not None
 
-    def _refuse_repeats(self, orders: Sequence[Any]) -> None:
+    def _approve(self, order: Any) -> None:
+        client_order_id = order.client_order_id
+        self.approved.add(client_order_id)
+        if not order.is_reduce_only:
+            self._entries.add(client_order_id, order)
+
+    def _refuse_repeat(self, client_order_id: ClientOrderId) -> None:
         """The engine would send the same order again under the same identifier, and forget the first."""
-        for order in orders:
-            if order.client_order_id in self.approved:
-                raise RunError(
-                    f'strategy "{self.strategy_id}" submitted order {order.client_order_id} twice',
-                    remedy="Make a new order with self.order_factory for every submission.",
-                )
+        if client_order_id in self.approved:
+            raise RunError(
+                f'strategy "{self.strategy_id}" submitted order {client_order_id} twice',
+                remedy="Make a new order with self.order_factory for every submission.",
+            )
 
     def _closes(self, order: Any, proposal: Proposal, position_id: PositionId | None) -> None:
         if position_id is not None and proposal.reduces and order.order_type == OrderType.MARKET:

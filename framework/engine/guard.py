@@ -50,8 +50,8 @@ LIFECYCLE = {
 }
 """The handlers the engine calls with nothing; every other gets one event."""
 
-CONDUCTED = {"on_bar", "on_quote", "on_trade"}
-"""The handlers whose order among strategies must not depend on the process."""
+FEED = {"on_bar", "on_quote", "on_trade"}
+"""The handlers called for every row: conducted or watched, never wrapped for nothing."""
 
 CLOSING_SIDE = {PositionSide.LONG: OrderSide.SELL, PositionSide.SHORT: OrderSide.BUY}
 
@@ -239,25 +239,31 @@ class Guard(Strategy):
         return call
 
 
-def guarded(strategy: type[Strategy], desk: Desk, conductor: Conductor | None = None) -> type[Strategy]:
+def guarded(
+    strategy: type[Strategy], desk: Desk, conductor: Conductor | None = None, *, watched: bool = False
+) -> type[Strategy]:
     """A subclass of the strategy that trades through the desk.
 
-    Only the handlers the strategy overrides are wrapped, so the engine calls nothing it would not have
+    Only the handlers the strategy overrides are guarded, so the engine calls nothing it would not have
     called before.
 
     Args:
         strategy: The plugin's class.
         desk: Admits its orders.
         conductor: Decides when it sees data; the engine itself when None.
+        watched: The engine will run inside `Faults.watching`, so the handlers of `FEED` need no wrapper.
     """
-    handlers: dict[str, Any] = {
-        name: _safe(desk, name, getattr(strategy, name))
-        for name in HANDLERS
-        if getattr(strategy, name) is not getattr(Strategy, name)
-    }
-    if conductor is not None:
-        for name in CONDUCTED & handlers.keys():
-            handlers[name] = _conducted(desk, name, handlers[name], conductor)
+    handlers: dict[str, Any] = {}
+    for name in HANDLERS:
+        handler = getattr(strategy, name)
+        if handler is getattr(Strategy, name):
+            continue
+        if conductor is not None and name in FEED:
+            handlers[name] = _conducted(desk, name, handler, conductor)
+        elif watched and name in FEED and desk.faults.watch(name, handler):
+            handlers[name] = handler  # here again: the engine searches the classes in turn on every call
+        else:
+            handlers[name] = _safe(desk, name, handler)
     if desk.gate.wants_fills:
         handlers["on_order_filled"] = _and_tell_the_gate(desk, handlers.get("on_order_filled"))
     return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, "_desk": desk})
@@ -293,14 +299,14 @@ def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., A
 def _conducted(
     desk: Desk, name: str, handler: Callable[..., Any], conductor: Conductor
 ) -> Callable[..., Any]:
-    index = desk.index
+    index, safe = desk.index, _safe(desk, name, handler)
 
     @functools.wraps(handler)
     def call(self: Any, data: Any) -> None:
         if conductor.wants(data, name):
-            conductor.queue(index, handler, self, data)
+            conductor.queue(index, safe, self, data)
         else:
-            handler(self, data)
+            safe(self, data)
 
     return call
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import Venue
 
 from framework.config.values import to_plain
-from framework.hashing import result_hash
 from framework.result import Result
 
 if TYPE_CHECKING:
@@ -44,16 +43,7 @@ def collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> 
 
 def _collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> Result:
     names = {str(desk.engine_id): strategy_id for strategy_id, desk in node.desks.items()}
-    orders = _named(node.engine.generate_orders_report(RUN), names)
-    fills = _named(node.engine.generate_fills_report(RUN), names)
-    positions = _named(node.engine.generate_positions_report(RUN), names)
-    equity = _equity(plan, node.engine)
-    decisions = tuple(node.gate.decisions)
     rows = node.feed.rows
-    final = (
-        {str(currency): f"{value:.8f}" for currency, value in equity.iloc[-1].items()} if len(equity) else {}
-    )
-    facts = {"start": node.feed.start, "end": node.feed.end, "rows": dict(rows), "equity": final}
     return Result(
         name=plan.name,
         mode=plan.mode,
@@ -63,11 +53,11 @@ def _collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) ->
         bars=rows.get("bars", 0),
         quotes=rows.get("quotes", 0),
         trades=rows.get("trades", 0),
-        orders=orders,
-        fills=fills,
-        positions=positions,
-        equity=equity,
-        decisions=decisions,
+        orders=_named(node.engine.generate_orders_report(RUN), names),
+        fills=_named(node.engine.generate_fills_report(RUN), names),
+        positions=_named(node.engine.generate_positions_report(RUN), names),
+        equity=_equity(plan, node.engine),
+        decisions=tuple(node.gate.decisions),
         statistics={
             "pnl": {currency: _defined(values) for currency, values in sorted(outcome.stats_pnls.items())},
             "returns": _defined(outcome.stats_returns),
@@ -78,7 +68,6 @@ def _collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) ->
         versions=plan.versions,
         data=node.feed.hashes,
         elapsed=elapsed,
-        result_hash=result_hash(orders, fills, decisions, facts=facts),
     )
 
 

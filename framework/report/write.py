@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 import shutil
@@ -128,7 +127,7 @@ def _publish(result: Result, draft: Path, directory: Path) -> Path:
     attempt = 1
     while True:
         folder = directory / (name if attempt == 1 else f"{name}-{attempt}")
-        record = summary.facts(dataclasses.replace(result, report=folder))
+        record = summary.facts(result.reported(folder))
         (draft / "result.json").write_text(_json(record), encoding="utf-8", newline="\n")
         try:
             draft.rename(folder)

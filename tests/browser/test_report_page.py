@@ -79,7 +79,6 @@ def a_run(
         versions={"framework": "0.1.0"},
         data={},
         elapsed=1.0,
-        result_hash="ab" * 32,
     )
 
 
