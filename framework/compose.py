@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -166,8 +167,8 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
         streams=streams,
         report=_resolve(loaded.directory, node.report.directory),
         versions={
-            "framework": version("framework"),
-            "nautilus_trader": version("nautilus_trader"),
+            "framework": _version("framework"),
+            "nautilus_trader": _version("nautilus_trader"),
             **{offer.distribution: offer.version for offer in sorted(used, key=lambda o: o.distribution)},
         },
     )
@@ -259,6 +260,12 @@ class _Parts:
         return CompositionError(
             message, where=self.loaded.document.where(at), path=configuration.yaml_path(at), remedy=remedy
         )
+
+
+@functools.cache
+def _version(distribution: str) -> str:
+    """Installed at this version; looked up once, because a sweep composes thousands of plans."""
+    return version(distribution)
 
 
 def bar_types(config: Any) -> Iterator[BarType]:

@@ -12,6 +12,7 @@ from framework.config.node import (
     VenueEntry,
     load,
     schema,
+    understand,
 )
 from framework.config.strict_yaml import yaml_path
 
@@ -27,5 +28,6 @@ __all__ = [
     "decode",
     "load",
     "schema",
+    "understand",
     "yaml_path",
 ]

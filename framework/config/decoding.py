@@ -7,6 +7,7 @@ the engine's values are read the same as keys of a mapping as anywhere else.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -121,7 +122,7 @@ def _struct(kind: Any, value: Any, path: YamlPath) -> Any:
     if not isinstance(value, dict):
         got = "nothing" if value is None else shown(value)
         raise _Wrong(Problem(path, f"expected a mapping of settings, got {got}", MAPPING))
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     config = kind.__struct_config__
     known = [*([config.tag_field] if config.tag_field else []), *fields]
     unknown = {key: nearest(key, known) for key in value if key not in known}
@@ -147,6 +148,12 @@ def _struct(kind: Any, value: Any, path: YamlPath) -> Any:
     if problems:
         raise _Wrong(*problems)
     return _build(kind, parts, path)
+
+
+@functools.cache
+def _fields(kind: Any) -> dict[str, Any]:
+    """The fields of a class by the keys they are written as; working them out costs most of reading one."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _missing(path: YamlPath, name: str, kind: Any) -> Problem:

@@ -229,12 +229,20 @@ def load(path: str | os.PathLike[str]) -> LoadedConfig:
     Raises:
         ConfigError: It cannot be read, is not strict YAML 1.2, or does not say what a node needs.
     """
-    document = documents.read(path)
+    return understand(documents.read(path), Path(path).resolve().parent)
+
+
+def understand(document: Document, directory: Path) -> LoadedConfig:
+    """A document as a node; relative paths in it start at the folder.
+
+    Raises:
+        ConfigError: It does not say what a node needs.
+    """
     node = decode(document, (), NodeConfig)
     problems = [*_twice(document, node), *_home(node)]
     if problems:
         raise error_of(document, problems)
-    return LoadedConfig(node, document, Path(path).resolve().parent)
+    return LoadedConfig(node, document, directory)
 
 
 def schema() -> dict[str, Any]:
