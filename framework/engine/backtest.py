@@ -7,36 +7,33 @@ nothing is an error.
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from nautilus_trader.analysis import CAGR, CalmarRatio, MaxDrawdown
 from nautilus_trader.backtest import BacktestEngineConfig, BacktestNode, BacktestRunConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
-from nautilus_trader.model import OrderStatus, StrategyId
+from nautilus_trader.model import OrderStatus
 from nautilus_trader.portfolio import PortfolioConfig
 
-from framework.compose import bar_types
-from framework.engine.books import Books, by_instrument
-from framework.engine.desk import Desk, Door
+from framework.engine.assembly import Host, assemble, said
 from framework.engine.faults import Faults
 from framework.engine.feed import Feed, open_feed
-from framework.engine.guard import guarded
 from framework.engine.outcome import collect
-from framework.engine.watch import Conductor, Progress
+from framework.engine.watch import Progress
 from framework.errors import CompositionError, RunError
-from framework.risk.gate import BoundRule, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from nautilus_trader.backtest import BacktestResult
 
-    from framework.compose import Plan, RulePlan
+    from framework.compose import Plan
+    from framework.engine.desk import Desk
     from framework.result import Result
+    from framework.risk.gate import Gate
 
 RUN = "run"
 EQUITY_POINTS = 500
@@ -110,101 +107,27 @@ def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Nod
         engine.build()
     except Exception as error:
         raise RunError(f"the engine refused the run: {error}", remedy="See the venue's settings.") from error
-    faults = Faults()
-    door = Door()
-    engine.add_exec_algorithm(RUN, door)
-    ids = engine_ids(strategy.id for strategy in plan.strategies)
-    clock: Any = door.clock
-    books = Books(
-        engine.get_engine_cache(RUN),
-        engine.get_engine_portfolio(RUN),
-        clock,
-        by_instrument(stream.bar_type for stream in plan.streams if stream.bar_type is not None),
-        ids,
-    )
+    cache, portfolio = engine.get_engine_cache(RUN), engine.get_engine_portfolio(RUN)
     for statistic in (MaxDrawdown(), CAGR(), CalmarRatio()):
-        books.portfolio.register_statistic(statistic)
-    rules = [_rule(rule) for rule in plan.rules]
-    gate = Gate(rules, ids, lambda rule, error: faults.record(f"risk rule {rule}", error))
-    desks: dict[str, Desk] = {}
-    strategies: dict[str, Any] = {}
-    conductor = _conductor(plan, gate, faults)
-    for index, strategy in enumerate(plan.strategies):
-        desk = Desk(index, strategy.id, ids[strategy.id], gate, books, door, faults)
-        desks[strategy.id] = desk
-        guard = guarded(strategy.spec.strategy, desk, conductor, watched=True)
-        try:
-            strategies[strategy.id] = guard(bound(strategy.config, ids[strategy.id]))
-        except (Exception, SystemExit) as error:
-            raise RunError(
-                f'strategy "{strategy.id}" could not be built: {_said(error)}',
-                remedy=f"See {strategy.offer.owner}.",
-            ) from error
-        engine.add_strategy(RUN, strategies[strategy.id])
-
-    def flatten(scope: Iterable[str]) -> None:
-        for strategy_id in scope:
-            desks[strategy_id].flatten(strategies[strategy_id])
-
-    gate.start(books.view, flatten)
-    faults.stop = next(iter(strategies.values())).shutdown_system
-    if conductor is not None:
-        engine.add_actor(RUN, conductor)
+        portfolio.register_statistic(statistic)
+    faults = Faults()
+    parts = assemble(
+        plan,
+        Host(
+            cache=cache,
+            portfolio=portfolio,
+            add_strategy=functools.partial(engine.add_strategy, RUN),
+            add_actor=functools.partial(engine.add_actor, RUN),
+            add_exec_algorithm=functools.partial(engine.add_exec_algorithm, RUN),
+            faults=lambda strategy_id: faults,  # noqa: ARG005 - one exception ends the run, whosever it is
+            rule_failed=lambda rule, error: faults.record(f"risk rule {rule}", error),
+            watched=True,
+        ),
+    )
+    faults.stop = next(iter(parts.strategies.values())).shutdown_system
     if progress is not None:
         engine.add_actor(RUN, Progress(feed.start, feed.end, progress))
-    return Node(engine, gate, desks, strategies, faults, feed)
-
-
-def _rule(plan: RulePlan) -> BoundRule:
-    try:
-        return BoundRule(plan.id, plan.spec.rule(plan.config), plan.strategies)
-    except (Exception, SystemExit) as error:
-        raise RunError(
-            f'risk rule "{plan.id}" could not be built: {_said(error)}', remedy=f"See {plan.offer.owner}."
-        ) from error
-
-
-def _said(error: BaseException) -> str:
-    """An exception in one line; asking Python to exit is no way to end a run."""
-    if isinstance(error, SystemExit):
-        return f"it asked Python to exit (SystemExit: {error.code})"
-    return f"{type(error).__name__}: {error}"
-
-
-def _conductor(plan: Plan, gate: Gate, faults: Faults) -> Conductor | None:
-    """Needed when strategies can come in each other's way, or a rule watches prices."""
-    if len(plan.strategies) == 1 and not gate.wants_marks:
-        return None
-    built = {bar_type for strategy in plan.strategies for bar_type in bar_types(strategy.config)}
-    return Conductor(
-        {stream.bar_type for stream in plan.streams if stream.bar_type is not None} | built,
-        (stream.instrument_id for stream in plan.streams if stream.kind == "quotes"),
-        (stream.instrument_id for stream in plan.streams if stream.kind == "trades"),
-        gate,
-        faults,
-    )
-
-
-def engine_ids(strategies: Iterable[str]) -> dict[str, StrategyId]:
-    """The engine's identifier of every strategy: its `id:` and four digits of its hash.
-
-    The engine takes what follows the last hyphen as the tag that keeps order identifiers of two strategies
-    apart, so `vwap-eurusd` and `trend-eurusd` would collide. A tag from the name alone stays the same
-    when strategies are added, removed or reordered.
-    """
-    ids: dict[str, StrategyId] = {}
-    tags: dict[str, str] = {}
-    for strategy_id in strategies:
-        tag = hashlib.sha256(strategy_id.encode()).hexdigest()[:4]
-        if tag in tags:
-            raise CompositionError(
-                f'strategy ids "{tags[tag]}" and "{strategy_id}" have the same tag {tag}',
-                path="strategies",
-                remedy="Rename one of them.",
-            )
-        tags[tag] = strategy_id
-        ids[strategy_id] = StrategyId(f"{strategy_id}-{tag}")
-    return ids
+    return Node(engine, parts.gate, parts.desks, parts.strategies, faults, feed)
 
 
 def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
@@ -216,7 +139,7 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
             venues.append(venue.spec.backtest(venue.name, venue.config, plan.seed))
         except (Exception, SystemExit) as error:
             raise RunError(
-                f'venue "{venue.name}" could not be built: {_said(error)}',
+                f'venue "{venue.name}" could not be built: {said(error)}',
                 remedy=f"See {venue.offer.owner}.",
             ) from error
     points = min(EQUITY_POINTS, max(100, 25_000_000 // sum(feed.rows.values())))
@@ -239,20 +162,6 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
     )
 
 
-def bound(config: Any, engine_id: StrategyId) -> Any:
-    """The strategy's config with the engine's identifier, still an instance of its own class."""
-    kind = type(config)
-    fields = {name: getattr(config, name) for name in kind.__struct_fields__}
-    struct = msgspec.defstruct(
-        kind.__name__,
-        [("strategy_id", StrategyId), ("order_id_tag", Any, None)],
-        bases=(kind,),
-        frozen=True,
-        kw_only=True,
-    )
-    return struct(**fields, strategy_id=engine_id)
-
-
 def replay(node: Node) -> BacktestResult:
     """Run a built node to its end.
 
@@ -271,7 +180,7 @@ def replay(node: Node) -> BacktestResult:
         raise failed
     if failed is not None:
         raise RunError(
-            f"{node.faults.origin}: {_said(failed)}",
+            f"{node.faults.origin}: {said(failed)}",
             remedy="The traceback is above; the run stopped there and wrote no report.",
         ) from failed
     expected = sum(node.feed.rows.values())

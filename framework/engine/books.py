@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import BarType, InstrumentId, Price, StrategyId
 
@@ -12,7 +12,7 @@ from framework.risk.rule import Mark
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from nautilus_trader.common import Cache, Clock
+    from nautilus_trader.common import Cache
     from nautilus_trader.model import ClientOrderId, Currency, Money, Position, QuoteTick, Venue
     from nautilus_trader.portfolio import Portfolio
 
@@ -21,6 +21,13 @@ def mid(quote: QuoteTick) -> Price:
     """The middle of a quote, exact: one decimal more than the quote's when the spread is odd."""
     bid, ask = quote.bid_price, quote.ask_price
     return Price.from_decimal((bid.as_decimal() + ask.as_decimal()) / 2)
+
+
+class HasTime(Protocol):
+    """A clock, as far as the books need one."""
+
+    def timestamp_ns(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
 
 
 class Entries:
@@ -75,7 +82,7 @@ class Books:
         self,
         cache: Cache,
         portfolio: Portfolio,
-        clock: Clock,
+        clock: HasTime,
         bar_types: Mapping[InstrumentId, Sequence[BarType]],
         engine_ids: Mapping[str, StrategyId],
     ) -> None:

@@ -240,7 +240,12 @@ class Guard(Strategy):
 
 
 def guarded(
-    strategy: type[Strategy], desk: Desk, conductor: Conductor | None = None, *, watched: bool = False
+    strategy: type[Strategy],
+    desk: Desk,
+    conductor: Conductor | None = None,
+    *,
+    watched: bool = False,
+    layers: tuple[type, ...] = (),
 ) -> type[Strategy]:
     """A subclass of the strategy that trades through the desk.
 
@@ -252,6 +257,7 @@ def guarded(
         desk: Admits its orders.
         conductor: Decides when it sees data; the engine itself when None.
         watched: The engine will run inside `Faults.watching`, so the handlers of `FEED` need no wrapper.
+        layers: Classes between the guard and the strategy: they see only what the gate let through.
     """
     handlers: dict[str, Any] = {}
     for name in HANDLERS:
@@ -266,7 +272,7 @@ def guarded(
             handlers[name] = _safe(desk, name, handler)
     if desk.gate.wants_fills:
         handlers["on_order_filled"] = _and_tell_the_gate(desk, handlers.get("on_order_filled"))
-    return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, "_desk": desk})
+    return type(f"Guarded{strategy.__name__}", (Guard, *layers, strategy), {**handlers, "_desk": desk})
 
 
 def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from nautilus_trader.model import Bar, BarType, InstrumentId, QuoteTick, TradeTick
 
-    from framework.engine.faults import Faults
     from framework.risk.gate import Gate
 
 
@@ -34,7 +33,7 @@ class Conductor(DataActor):
         quotes: Instruments with quotes in the run.
         trades: Instruments with trades in the run.
         gate: Sees every price before any strategy does.
-        faults: Where exceptions go.
+        failed: Told of an exception of the gate's own.
     """
 
     def __new__(cls, *_: Any) -> Self:
@@ -47,13 +46,13 @@ class Conductor(DataActor):
         quotes: Iterable[InstrumentId],
         trades: Iterable[InstrumentId],
         gate: Gate,
-        faults: Faults,
+        failed: Callable[[str, BaseException], None],
     ) -> None:
         self.bar_types = frozenset(bar_types)
         self.quotes = frozenset(quotes)
         self.trades = frozenset(trades)
         self._gate = gate
-        self._faults = faults
+        self._failed = failed
         self._marks = gate.wants_marks
         self._queue: list[tuple[int, Callable[..., Any], Any, Any]] = []
 
@@ -93,7 +92,7 @@ class Conductor(DataActor):
             if mark is not None:
                 self._gate.mark(mark)
         except BaseException as error:  # noqa: BLE001 - the engine would swallow it
-            self._faults.record("the gate", error)
+            self._failed("gate", error)
         queue, self._queue = self._queue, []
         if len(queue) > 1:
             queue.sort(key=lambda call: call[0])

@@ -12,7 +12,7 @@ from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
 from nautilus_trader.model import Money, Venue
 
-from framework.engine.backtest import bound, engine_ids
+from framework.engine.assembly import bound, engine_ids
 from framework.engine.books import Books, by_instrument
 from framework.engine.desk import Desk, Door
 from framework.engine.faults import Faults

@@ -65,7 +65,7 @@ def test_a_strategy_id_added_with_defstruct_names_the_strategy(lab):
     "C-004",
     says="Two strategies whose ids end in the same part after the last hyphen are refused "
     "(`order_id_tag conflict`).",
-    leans="framework/engine/backtest.py engine_ids() appends a hash to every id because of this.",
+    leans="framework/engine/assembly.py engine_ids() appends a hash to every id because of this.",
 )
 def test_two_ids_with_the_same_tag_are_refused(lab):
     one = lab.Probe(lab.Settings(strategy_id=StrategyId("vwap-eurusd")))
@@ -77,7 +77,7 @@ def test_two_ids_with_the_same_tag_are_refused(lab):
 @pytest.mark.contract(
     "C-005",
     says="A strategy id must contain a hyphen.",
-    leans="framework/engine/backtest.py engine_ids() always adds one.",
+    leans="framework/engine/assembly.py engine_ids() always adds one.",
 )
 def test_a_strategy_id_without_a_hyphen_is_refused():
     with pytest.raises(ValueError, match="did not contain '-'"):
