@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from nautilus_trader.portfolio import Portfolio
 
 
+NOTHING = Decimal(0)
+FEW = 4
+
+
 def mid(quote: QuoteTick) -> Price:
     """The middle of a quote, exact: one decimal more than the quote's when the spread is odd."""
     bid, ask = quote.bid_price, quote.ask_price
@@ -90,6 +94,7 @@ class Books:
         self.portfolio = portfolio
         self.now = clock.timestamp_ns
         self.engine_ids = engine_ids
+        self.ids = {engine_id: strategy_id for strategy_id, engine_id in engine_ids.items()}
         self.entries = {strategy_id: Entries(cache) for strategy_id in engine_ids}
         self._bar_types = bar_types
 
@@ -116,10 +121,17 @@ class Books:
 
     def position(self, strategy_id: str, instrument_id: InstrumentId) -> Decimal:
         """The strategy's signed open quantity in an instrument."""
-        total = Decimal(0)
-        for position in self.positions(strategy_id, instrument_id):
-            quantity = position.quantity.as_decimal()
-            total += quantity if position.is_long else -quantity
+        engine_id, cache = self.engine_ids[strategy_id], self.cache
+        count = cache.positions_open_count(strategy_id=engine_id)
+        if count == 0:
+            return NOTHING
+        # Asking the cache for one instrument costs as much as looking at several positions oneself.
+        named = instrument_id if count > FEW else None
+        total = NOTHING
+        for position in cache.positions_open(instrument_id=named, strategy_id=engine_id):
+            if position.instrument_id == instrument_id:
+                quantity = position.quantity.as_decimal()
+                total += quantity if position.is_long else -quantity
         return total
 
     def view(self, strategies: tuple[str, ...]) -> MarketView:
@@ -135,10 +147,8 @@ class MarketView:
         self._strategies = strategies
         self.mark = books.mark
         self.now = books.now
-
-    def instrument(self, instrument_id: InstrumentId) -> Any:
-        """The engine's instrument, or None."""
-        return self._books.cache.instrument(instrument_id)
+        self.quote = books.cache.quote
+        self.instrument = books.cache.instrument
 
     def open_positions(self, strategy_id: str | None = None) -> Sequence[Position]:
         """Open positions of every strategy in scope, or of one of them."""
@@ -152,6 +162,24 @@ class MarketView:
     def equity(self, venue: Venue) -> dict[Currency, Money]:
         """Balance plus unrealised profit at the venue, marked to market, by currency."""
         return self._books.portfolio.equity(venue)
+
+    def margin(self, venue: Venue) -> dict[Currency, Money]:
+        """The maintenance margin that the account at the venue must cover, by currency."""
+        account = self._books.portfolio.account(venue)
+        if account is None or not account.is_margin_account:
+            return {}
+        required: dict[Currency, Money] = {}
+        for money in (
+            *account.maintenance_margins().values(),
+            *account.account_maintenance_margins().values(),
+        ):
+            known = required.get(money.currency)
+            required[money.currency] = money if known is None else known + money
+        return required
+
+    def owner(self, item: Any) -> str:
+        """The `id:` of the strategy an engine's order, position or event belongs to, or an empty string."""
+        return self._books.ids.get(item.strategy_id, "")
 
 
 def by_instrument(bar_types: Iterable[BarType]) -> dict[InstrumentId, tuple[BarType, ...]]:

@@ -6,7 +6,7 @@ come from one `ExecutionAlgorithm`, because that is the only door the engine off
 
 from __future__ import annotations
 
-from dataclasses import replace
+from copy import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -119,6 +119,7 @@ class Desk:
         verdict = self.gate.judge(proposal)
         if isinstance(verdict, Deny):
             self._deny([order], verdict.reason)
+            self.gate.settle()
             return None
         self._approve(order)
         self._closes(order, proposal, position_id)
@@ -155,6 +156,7 @@ class Desk:
             verdict = self.gate.judge(proposal)
             if isinstance(verdict, Deny):
                 self._deny(orders, verdict.reason)
+                self.gate.settle()
                 return None
             if isinstance(verdict, Resize):
                 sizes[order.client_order_id] = verdict.quantity
@@ -189,6 +191,7 @@ class Desk:
         )
         verdict = self.gate.judge(proposal)
         if isinstance(verdict, Deny):
+            self.gate.settle()
             return verdict.reason
         if isinstance(verdict, Resize):
             if not _changes(order, verdict.quantity, price, trigger_price):
@@ -197,6 +200,19 @@ class Desk:
             return (client_order_id, verdict.quantity, price, trigger_price)
         self.gate.sent(proposal)
         return change
+
+    def cancels(self, orders: int) -> None:
+        """Count cancels that are about to leave."""
+        self.gate.canceling(self.strategy_id, orders, self._books.now())
+
+    def ended(self, event: Any) -> None:
+        """Tell the gate of an approved order that ended unfilled; what it denied itself it knows."""
+        if event.client_order_id in self.approved:
+            self.gate.ended(self.strategy_id, event)
+
+    def filled(self, event: Any) -> None:
+        """Tell the gate of a fill."""
+        self.gate.fill(self.strategy_id, event)
 
     def flatten(self, strategy: Any) -> None:
         """Cancel every working order of the strategy and close every position that is not being closed."""
@@ -233,7 +249,8 @@ class Desk:
         parent: Any = None,
     ) -> Proposal:
         books, instrument_id = self._books, order.instrument_id
-        quantity = quantity or order.quantity
+        if quantity is None:
+            quantity = order.quantity
         position = self._position(instrument_id, position_id)
         return Proposal(
             action=action,
@@ -247,7 +264,8 @@ class Desk:
             stop_price=stop_price,
             mark=books.mark(instrument_id),
             position=position,
-            reduces=self._reduces(order, quantity.as_decimal(), position, parent),
+            reduces=(position != 0 or order.is_reduce_only)
+            and self._reduces(order, quantity.as_decimal(), position, parent),
             now=books.now(),
         )
 

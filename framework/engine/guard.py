@@ -18,6 +18,7 @@ from nautilus_trader.trading import Strategy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from nautilus_trader.common import Cache
     from nautilus_trader.model import (
         ClientId,
         ClientOrderId,
@@ -52,6 +53,9 @@ LIFECYCLE = {
 
 FEED = {"on_bar", "on_quote", "on_trade"}
 """The handlers called for every row: conducted or watched, never wrapped for nothing."""
+
+ENDINGS = ("on_order_denied", "on_order_rejected", "on_order_canceled", "on_order_expired")
+"""The handlers called when an order has ended unfilled."""
 
 CLOSING_SIDE = {PositionSide.LONG: OrderSide.SELL, PositionSide.SHORT: OrderSide.BUY}
 
@@ -259,6 +263,8 @@ def guarded(
         watched: The engine will run inside `Faults.watching`, so the handlers of `FEED` need no wrapper.
         layers: Classes between the guard and the strategy: they see only what the gate let through.
     """
+    if layers:
+        strategy = type(strategy.__name__, (*layers, strategy), {})
     handlers: dict[str, Any] = {}
     for name in HANDLERS:
         handler = getattr(strategy, name)
@@ -270,9 +276,14 @@ def guarded(
             handlers[name] = handler  # here again: the engine searches the classes in turn on every call
         else:
             handlers[name] = _safe(desk, name, handler)
-    if desk.gate.wants_fills:
-        handlers["on_order_filled"] = _and_tell_the_gate(desk, handlers.get("on_order_filled"))
-    return type(f"Guarded{strategy.__name__}", (Guard, *layers, strategy), {**handlers, "_desk": desk})
+    gate = desk.gate
+    if gate.wants_fills:
+        handlers["on_order_filled"] = _and_tell(desk.filled, handlers.get("on_order_filled"))
+    if gate.wants_orders:
+        handlers |= {name: _and_tell(desk.ended, handlers.get(name)) for name in ENDINGS}
+    if gate.wants_cancels:
+        handlers |= {name: _counted(desk, name, count) for name, count in CANCELS.items()}
+    return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, "_desk": desk})
 
 
 def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -317,10 +328,55 @@ def _conducted(
     return call
 
 
-def _and_tell_the_gate(desk: Desk, handler: Callable[..., Any] | None) -> Callable[..., Any]:
-    def on_order_filled(self: Any, event: Any) -> None:
+def _and_tell(tell: Callable[[Any], None], handler: Callable[..., Any] | None) -> Callable[..., Any]:
+    """The handler, and then the gate."""
+
+    def call(self: Any, event: Any) -> None:
         if handler is not None:
             handler(self, event)
-        desk.gate.fill(desk.strategy_id, event)
+        tell(event)
 
-    return on_order_filled
+    return call
+
+
+def _counted(desk: Desk, name: str, count: Callable[..., int]) -> Callable[..., None]:
+    """A cancelling method that tells the gate first how many orders it is about."""
+
+    @functools.wraps(getattr(Strategy, name))
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        desk.cancels(count(self, *args, **kwargs))
+        getattr(super(Guard, self), name)(*args, **kwargs)
+
+    return call
+
+
+def _one(_strategy: Any, _client_order_id: ClientOrderId, **_rest: Any) -> int:
+    return 1
+
+
+def _each(_strategy: Any, client_order_ids: Sequence[ClientOrderId], **_rest: Any) -> int:
+    return len(client_order_ids)
+
+
+def _every(
+    strategy: Any,
+    instrument_id: InstrumentId,
+    order_side: OrderSide | None = None,
+    _client_id: ClientId | None = None,
+    strategy_only: bool = True,
+    **_rest: Any,
+) -> int:
+    """As many as there are to cancel: a venue that is asked once counts no more than that."""
+    chosen: dict[str, Any] = {"instrument_id": instrument_id, "side": order_side}
+    if strategy_only:
+        chosen["strategy_id"] = strategy.strategy_id
+    cache: Cache = strategy.cache
+    return max(1, cache.orders_open_count(**chosen) + cache.orders_inflight_count(**chosen))
+
+
+CANCELS: dict[str, Callable[..., int]] = {
+    "cancel_order": _one,
+    "cancel_orders": _each,
+    "cancel_all_orders": _every,
+}
+"""The methods that cancel, and how to count what they cancel."""

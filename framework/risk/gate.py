@@ -14,13 +14,15 @@ is a limit that is not there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import functools
+from copy import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import PluginError
 from framework.risk.decision import Decision
 from framework.risk.kill import KillSwitch, Latch
-from framework.risk.rule import APPROVE, Approve, Deny, Flatten, Halt, Resize, RiskRule
+from framework.risk.rule import APPROVE, Approve, Deny, Halt, Resize, RiskRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +49,7 @@ class BoundRule:
     strategies: tuple[str, ...]
 
     def watches(self, event: str) -> bool:
-        """True when the rule overrides `on_mark`, `on_fill` or `on_sent`."""
+        """True when the rule overrides the method, such as `on_mark`."""
         return getattr(type(self.rule), event) is not getattr(RiskRule, event)
 
 
@@ -72,6 +74,7 @@ class Gate:
         self._failed = failed
         self._flatten: Callable[[Iterable[str]], None] = lambda scope: None  # noqa: ARG005
         self._flattening = False
+        self._owed: list[str] = []
         self._sizers: dict[str, tuple[BoundRule, ...]] = {}
         self._limits: dict[str, tuple[BoundRule, ...]] = {}
         for strategy_id in strategies:
@@ -79,6 +82,9 @@ class Gate:
             self._sizers[strategy_id] = tuple(bound for bound in mine if bound.rule.sizes)
             self._limits[strategy_id] = tuple(bound for bound in mine if not bound.rule.sizes)
         self._sent = tuple(bound for bound in self._rules if bound.watches("on_sent"))
+        self._denied = tuple(bound for bound in self._rules if bound.watches("on_denied"))
+        self._cancels = tuple(bound for bound in self._rules if bound.watches("on_cancel"))
+        self._orders = tuple(bound for bound in self._rules if bound.watches("on_order"))
         self._fills = tuple(bound for bound in self._rules if bound.watches("on_fill"))
         self._marks = tuple(bound for bound in self._rules if bound.watches("on_mark"))
 
@@ -89,13 +95,23 @@ class Gate:
 
     @property
     def wants_marks(self) -> bool:
-        """True when prices must be fed to `mark`: a rule watches them, or one can flatten on a fill."""
-        return bool(self._marks or self._fills)
+        """True when prices must be fed to `mark`: a rule watches them, or can halt what must be kept flat."""
+        return bool(self._marks or self._fills or self._orders or self._denied)
 
     @property
     def wants_fills(self) -> bool:
         """True when fills must be fed to `fill`."""
         return bool(self._fills)
+
+    @property
+    def wants_cancels(self) -> bool:
+        """True when cancels must be fed to `canceling`."""
+        return bool(self._cancels)
+
+    @property
+    def wants_orders(self) -> bool:
+        """True when orders that end unfilled must be fed to `ended`."""
+        return bool(self._orders)
 
     def covers(self, strategy_id: str) -> bool:
         """True when any rule judges the strategy's orders."""
@@ -118,7 +134,10 @@ class Gate:
                 self._break(bound, error, 0)
 
     def judge(self, proposal: Proposal) -> Verdict:
-        """The verdict on a proposal; anything but an approval leaves a decision behind."""
+        """The verdict on a proposal; anything but an approval leaves a decision behind.
+
+        Whoever is given a denial calls `settle` once the order itself has been denied.
+        """
         verdict, rule = self._verdict(proposal)
         if isinstance(verdict, Approve):
             return verdict
@@ -138,7 +157,15 @@ class Gate:
                 resized_to=resized,
             )
         )
+        if self._denied and isinstance(verdict, Deny):
+            self._tell_denied(proposal, rule)
         return verdict
+
+    def settle(self) -> None:
+        """Cancel and close what a rule asked for when it was told of a denial."""
+        if self._owed:
+            owed, self._owed = self._owed, []
+            self._flatten_now(dict.fromkeys(owed))
 
     def sent(self, proposal: Proposal) -> None:
         """Tell the rules in scope that an approved proposal, at its final quantity, is leaving."""
@@ -148,6 +175,21 @@ class Gate:
                     bound.rule.on_sent(proposal)
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
                     self._break(bound, error, proposal.now)
+
+    def canceling(self, strategy_id: str, orders: int, now: int) -> None:
+        """Tell the rules in scope that a strategy is cancelling so many orders."""
+        for bound in self._cancels:
+            if strategy_id in bound.strategies:
+                try:
+                    bound.rule.on_cancel(strategy_id, orders, now)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
+                    self._break(bound, error, now)
+
+    def ended(self, strategy_id: str, event: Any) -> None:
+        """Tell the rules in scope of an order that ended unfilled, and carry out what they answer."""
+        for bound in self._orders:
+            if strategy_id in bound.strategies:
+                self._react(bound, bound.rule.on_order, event, event.ts_event)
 
     def fill(self, strategy_id: str, fill: Any) -> None:
         """Tell the rules in scope of a fill, and carry out what they answer."""
@@ -171,8 +213,9 @@ class Gate:
         if proposal.order.is_reduce_only and not proposal.reduces:
             return Deny(f"reduce-only {proposal.quantity} with a position of {proposal.position}"), GATE
         sized, sizer, sizing = proposal, "", ""
-        if proposal.action == "submit" and not proposal.reduces and self._sizers[proposal.strategy_id]:
-            verdict, sizer = self._smallest(self._sizers[proposal.strategy_id], proposal, may_grow=True)
+        sizers = self._sizers[proposal.strategy_id]
+        if sizers and proposal.action == "submit" and not proposal.reduces:
+            verdict, sizer = self._smallest(sizers, proposal, may_grow=True)
             if isinstance(verdict, Deny):
                 return verdict, sizer
             if isinstance(verdict, Resize):
@@ -193,10 +236,9 @@ class Gate:
                 continue
             try:
                 verdict = bound.rule.check(proposal)
-                if isinstance(verdict, Resize):
-                    self._refuse_growth(bound, verdict, proposal, may_grow=may_grow)
-                elif not isinstance(verdict, Approve | Deny):
-                    raise PluginError(f'rule "{bound.id}" answered {verdict!r}, which is no verdict')  # noqa: TRY301
+                if verdict is APPROVE:
+                    continue
+                self._refuse_nonsense(bound, verdict, proposal, may_grow=may_grow)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
                 self._break(bound, error, proposal.now)
                 return Deny(f"rule failed: {type(error).__name__}: {error}"), bound.id
@@ -210,30 +252,50 @@ class Gate:
         return smallest or APPROVE, author
 
     @staticmethod
-    def _refuse_growth(bound: BoundRule, verdict: Resize, proposal: Proposal, *, may_grow: bool) -> None:
-        if not may_grow and _size(verdict) > proposal.quantity.as_decimal():
+    def _refuse_nonsense(bound: BoundRule, verdict: Any, proposal: Proposal, *, may_grow: bool) -> None:
+        if not isinstance(verdict, Approve | Deny | Resize):
+            raise PluginError(f'rule "{bound.id}" answered {verdict!r}, which is no verdict')
+        if isinstance(verdict, Resize) and not may_grow and _size(verdict) > proposal.quantity.as_decimal():
             raise PluginError(
                 f'rule "{bound.id}" resized {proposal.quantity} up to {verdict.quantity}',
                 remedy="Only a rule with `sizes = True` may enlarge an order.",
             )
 
+    def _tell_denied(self, proposal: Proposal, author: str) -> None:
+        """A halt holds from here on; its flattening waits until the denied order is out of the way."""
+        for bound in self._denied:
+            if proposal.strategy_id in bound.strategies:
+                told = functools.partial(bound.rule.on_denied, mine=bound.id == author)
+                self._owed.extend(self._answered(bound, told, proposal, proposal.now))
+
     def _react[T](
         self, bound: BoundRule, observe: Callable[[T], Reaction | None], event: T, now: int
     ) -> None:
+        scope = self._answered(bound, observe, event, now)
+        if scope:
+            self._flatten_now(scope)
+
+    def _answered[T](
+        self, bound: BoundRule, observe: Callable[[T], Reaction | None], event: T, now: int
+    ) -> Sequence[str]:
+        """The strategies to flatten, halted when the rule says so."""
         try:
             reaction = observe(event)
+            if reaction is None:
+                return ()
+            scope = reaction.strategies or bound.strategies
+            strays = [sid for sid in scope if sid not in bound.strategies]
+            if strays:
+                raise PluginError(f'rule "{bound.id}" does not cover {", ".join(strays)}')  # noqa: TRY301
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
             self._break(bound, error, now)
-            return
+            return ()
         if isinstance(reaction, Halt):
-            fresh = [self._latch(sid, reaction.reason, bound.id, now) for sid in bound.strategies]
+            fresh = [self._latch(sid, reaction.reason, bound.id, now) for sid in scope]
             if not any(fresh):
-                return
-            self._note("halt", bound, reaction.reason, now)
-            self._flatten_now(bound.strategies)
-        elif isinstance(reaction, Flatten):
-            self._note("flatten", bound, reaction.reason, now)
-            self._flatten_now(bound.strategies)
+                return ()
+        self._note("halt" if isinstance(reaction, Halt) else "flatten", bound.id, reaction.reason, scope, now)
+        return scope
 
     def _flatten_now(self, scope: Iterable[str]) -> None:
         self._flattening = True
@@ -248,12 +310,13 @@ class Gate:
     def _break(self, bound: BoundRule, error: BaseException, now: int) -> None:
         reason = f"rule failed: {type(error).__name__}: {error}"
         if self._latch(KillSwitch.ALL, reason, bound.id, now):
-            self._note("halt", bound, reason, now)
+            self._note("halt", bound.id, reason, bound.strategies, now)
         self._failed(bound.id, error)
 
-    def _note(self, verdict: Any, bound: BoundRule, reason: str, now: int) -> None:
-        scope = ", ".join(bound.strategies)
-        self.decisions.append(Decision(ts=now, verdict=verdict, rule=bound.id, reason=reason, scope=scope))
+    def _note(self, verdict: Any, rule: str, reason: str, scope: Iterable[str], now: int) -> None:
+        self.decisions.append(
+            Decision(ts=now, verdict=verdict, rule=rule, reason=reason, scope=", ".join(scope))
+        )
 
 
 def _size(verdict: Resize) -> Decimal:

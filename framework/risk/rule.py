@@ -5,10 +5,13 @@ may watch what was sent, what filled and where prices stand, and answer with a r
 cancels or closes anything itself: the gate does that, in one place.
 """
 
+# ruff: noqa: TC004 - the fields of a struct are annotations only, and listing rules must not load the engine
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +21,16 @@ if TYPE_CHECKING:
         Currency,
         InstrumentId,
         Money,
+        OrderCanceled,
+        OrderDenied,
+        OrderExpired,
         OrderFilled,
+        OrderRejected,
         OrderSide,
         Position,
         Price,
         Quantity,
+        QuoteTick,
         Venue,
     )
 
@@ -65,23 +73,34 @@ APPROVE = Approve()
 
 @dataclass(frozen=True, slots=True)
 class Flatten:
-    """Cancel the resting orders and close the positions the rule covers; trading may go on."""
+    """Cancel resting orders and close positions; trading may go on.
+
+    Attributes:
+        reason: Why, for the journal and the report.
+        strategies: Whose, by `id:`; of every strategy the rule covers when empty.
+    """
 
     reason: str
+    strategies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Flatten, then let nothing but exits through until a person resumes."""
+    """Flatten, then let nothing but exits through until a person resumes.
+
+    Attributes:
+        reason: Why, for the journal and the report.
+        strategies: Which strategies, by `id:`; every one the rule covers when empty.
+    """
 
     reason: str
+    strategies: tuple[str, ...] = ()
 
 
 type Reaction = Flatten | Halt
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """The last known price of an instrument.
 
     Attributes:
@@ -95,9 +114,10 @@ class Mark:
     ts_event: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """One order on its way out, before anyone else has seen it.
+
+    A struct and not a dataclass, because one is made for every order; `copy.replace` changes a field.
 
     Attributes:
         action: A new order, or a change to one already working.
@@ -148,11 +168,23 @@ class Market(Protocol):
     def open_positions(self, strategy_id: str | None = None) -> Sequence[Position]:
         """Open positions, of every strategy in the rule's scope or of one."""
 
+    def quote(self, instrument_id: InstrumentId) -> QuoteTick | None:
+        """The last bid and ask, or None where the data has none."""
+
     def pending_entries(self) -> Sequence[Any]:
-        """Orders on their way or working in the rule's scope that could open or grow a position."""
+        """Orders in the rule's scope that could open or grow a position, from approval until they have ended.
+
+        One whose fate is not known yet has not ended.
+        """
 
     def equity(self, venue: Venue) -> dict[Currency, Money]:
         """Balance plus unrealised profit at the venue, marked to market, by currency."""
+
+    def margin(self, venue: Venue) -> dict[Currency, Money]:
+        """The maintenance margin that the account at the venue must cover, by currency; empty for cash."""
+
+    def owner(self, item: Any) -> str:
+        """The `id:` of the strategy an engine's order, position or event belongs to, or an empty string."""
 
     def now(self) -> int:
         """Nanoseconds since the epoch, UTC."""
@@ -161,8 +193,8 @@ class Market(Protocol):
 class RiskRule[C: PluginConfig]:
     """One idea of what must not happen.
 
-    Subclass it, keep one rule to one idea, and override only what the idea needs. Overriding `on_mark`
-    or `on_fill` costs a call per event, so leave them alone otherwise.
+    Subclass it, keep one rule to one idea, and override only what the idea needs. Overriding a method
+    that begins with `on_` costs a call per event, so leave it alone otherwise.
     """
 
     sizes: ClassVar[bool] = False
@@ -187,6 +219,26 @@ class RiskRule[C: PluginConfig]:
 
     def on_sent(self, proposal: Proposal) -> None:
         """Called after every rule approved the proposal; where a rate or an exposure is counted."""
+
+    def on_denied(self, proposal: Proposal, *, mine: bool) -> Reaction | None:
+        """Called after a proposal in scope was denied; where a flood is noticed.
+
+        Args:
+            proposal: As it was judged.
+            mine: True when this rule denied it.
+        """
+
+    def on_cancel(self, strategy_id: str, orders: int, now: int) -> None:
+        """Called before cancels of a strategy in scope leave, which nothing can deny.
+
+        Args:
+            strategy_id: The `id:` of the strategy that cancels.
+            orders: How many orders it asks the venue to cancel.
+            now: Nanoseconds since the epoch, UTC.
+        """
+
+    def on_order(self, event: OrderDenied | OrderRejected | OrderCanceled | OrderExpired) -> Reaction | None:
+        """Called when an order that `on_sent` was told of has ended without filling in full."""
 
     def on_fill(self, fill: OrderFilled) -> Reaction | None:
         """Called for every fill in scope."""

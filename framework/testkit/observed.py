@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from framework.catalog.instruments import find_instrument
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from framework.risk.rule import Proposal, Verdict
     from framework.specs import RiskSpec
 
-OBSERVING = ("on_sent", "on_fill", "on_mark")
+OBSERVING = ("on_sent", "on_denied", "on_cancel", "on_order", "on_fill", "on_mark")
+SILENT = ("on_sent", "on_cancel")
 
 
 @dataclass
@@ -114,15 +116,15 @@ def _fitting(verdict: Resize, proposal: Proposal, notes: Notes, *, may_grow: boo
 
 
 def _observing(rule: Any, name: str, notes: Notes) -> Callable[[Any, Any], Any]:
-    def observe(self: Any, event: Any) -> Any:
+    def observe(self: Any, *event: Any, **named: Any) -> Any:
         try:
-            reaction = getattr(rule, name)(self, event)
+            reaction = getattr(rule, name)(self, *event, **named)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is what the test reports
             notes.add("raises", f"{name}: {type(error).__name__}: {error}")
             return None
         if reaction is None:
             return None
-        allowed = isinstance(reaction, Flatten | Halt) and name != "on_sent"
+        allowed = isinstance(reaction, Flatten | Halt) and name not in SILENT
         if not (allowed and reaction.reason.strip()):
             notes.add("no reaction", f"{name} answered {reaction!r}")
             return None
