@@ -155,9 +155,10 @@ class MarketView:
         scope = (strategy_id,) if strategy_id else self._strategies
         return [position for sid in scope for position in self._books.positions(sid)]
 
-    def pending_entries(self) -> Sequence[Any]:
-        """Orders in scope, approved and not closed, that could open or grow a position."""
-        return [order for sid in self._strategies for order in self._books.entries[sid].working()]
+    def pending_entries(self, strategy_id: str | None = None) -> Sequence[Any]:
+        """Orders approved and not closed that could open or grow a position, in scope or of one strategy."""
+        scope = (strategy_id,) if strategy_id else self._strategies
+        return [order for sid in scope for order in self._books.entries[sid].working()]
 
     def equity(self, venue: Venue) -> dict[Currency, Money]:
         """Balance plus unrealised profit at the venue, marked to market, by currency."""

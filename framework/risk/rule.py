@@ -171,10 +171,10 @@ class Market(Protocol):
     def quote(self, instrument_id: InstrumentId) -> QuoteTick | None:
         """The last bid and ask, or None where the data has none."""
 
-    def pending_entries(self) -> Sequence[Any]:
-        """Orders in the rule's scope that could open or grow a position, from approval until they have ended.
+    def pending_entries(self, strategy_id: str | None = None) -> Sequence[Any]:
+        """Orders that could open or grow a position, from approval until they have ended.
 
-        One whose fate is not known yet has not ended.
+        Of every strategy in the rule's scope or of one. One whose fate is not known yet has not ended.
         """
 
     def equity(self, venue: Venue) -> dict[Currency, Money]:

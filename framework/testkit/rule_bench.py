@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from nautilus_trader.common import Clock, OrderFactory
-from nautilus_trader.model import Money, OrderSide, Price, Quantity, StrategyId, TraderId
+from nautilus_trader.model import Money, OrderSide, Price, Quantity, QuoteTick, StrategyId, TraderId
 
 from framework.config.values import dec_hook
 from framework.risk.rule import Mark, Proposal
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 NOW = 1_700_000_000_000_000_000
 """2023-11-14T22:13:20Z."""
+TAG = "-0001"
+"""What the engine's identifier of a strategy has after the name."""
 
 
 class RuleBench:
@@ -40,6 +42,8 @@ class RuleBench:
         instruments: One of every kind, by short names such as `fx`, `future`, `inverse`.
         sums: What the account of every venue holds; `hold` sets it.
         prices: The last price of an instrument by its identifier: `bench.prices["USD/JPY.SIM"] = "150.000"`.
+        quotes: The last bid and ask: `bench.quotes["USD/JPY.SIM"] = ("149.999", "150.001")`.
+        margins: The maintenance margin at every venue, by currency; `require` sets it.
         positions: The open ones; `open_position` adds one.
         entries: Orders that could open or grow a position; add a proposal's `order`.
         readings: How many times the rule read the account.
@@ -49,6 +53,8 @@ class RuleBench:
         self.instruments = every_kind()
         self.sums: dict[Currency, Money] = {}
         self.prices: dict[str, str] = {}
+        self.quotes: dict[str, tuple[str, str]] = {}
+        self.margins: dict[Currency, Money] = {}
         self.positions: list[Any] = []
         self.entries: list[Any] = []
         self.readings = 0
@@ -120,11 +126,34 @@ class RuleBench:
         money = [Money.from_str(amount) for amount in amounts]
         self.sums = {amount.currency: amount for amount in money}
 
-    def open_position(self, name: str, strategy: str = "trend", *, hedged: bool = False) -> None:
-        """Open a position; a netted one, unless hedged, carries the name of its instrument and strategy."""
+    def require(self, *amounts: str) -> None:
+        """Let the account at every venue have to cover this maintenance margin and no other."""
+        money = [Money.from_str(amount) for amount in amounts]
+        self.margins = {amount.currency: amount for amount in money}
+
+    def open_position(
+        self, name: str, strategy: str = "trend", *, hedged: bool = False, quantity: object = 1
+    ) -> None:
+        """Open a position.
+
+        Args:
+            name: The instrument's short name.
+            strategy: Whose.
+            hedged: One beside others; a netted one carries the name of its instrument and strategy.
+            quantity: In units; a short position's is negative.
+        """
         instrument_id, owner = self.instruments[name].id, _owner(strategy)
         position_id = f"P-{len(self.positions) + 1:03}" if hedged else f"{instrument_id}-{owner}"
-        self.positions.append(SimpleNamespace(id=position_id, instrument_id=instrument_id, strategy_id=owner))
+        signed = Decimal(str(quantity))
+        self.positions.append(
+            SimpleNamespace(
+                id=position_id,
+                instrument_id=instrument_id,
+                strategy_id=owner,
+                quantity=Quantity.from_str(str(abs(signed))),
+                is_long=signed > 0,
+            )
+        )
 
     def mark(self, instrument_id: InstrumentId) -> Mark | None:
         """What `prices` says, as of `NOW`."""
@@ -141,9 +170,28 @@ class RuleBench:
             held for held in self.positions if strategy_id is None or held.strategy_id == _owner(strategy_id)
         ]
 
-    def pending_entries(self) -> list[Any]:
+    def quote(self, instrument_id: InstrumentId) -> QuoteTick | None:
+        """What `quotes` says, as of `NOW`."""
+        if str(instrument_id) not in self.quotes:
+            return None
+        bid, ask = (Price.from_str(text) for text in self.quotes[str(instrument_id)])
+        size = Quantity.from_int(1)
+        return QuoteTick(instrument_id, bid, ask, size, size, NOW, NOW)
+
+    def pending_entries(self, strategy_id: str | None = None) -> list[Any]:
         """What `entries` says."""
-        return self.entries
+        return [
+            order for order in self.entries if strategy_id is None or order.strategy_id == _owner(strategy_id)
+        ]
+
+    def margin(self, venue: Venue) -> dict[Currency, Money]:
+        """What `margins` says, at every venue."""
+        del venue
+        return self.margins
+
+    def owner(self, item: Any) -> str:
+        """The strategy as the test calls it."""
+        return str(item.strategy_id).removesuffix(TAG)
 
     def equity(self, venue: Venue) -> dict[Currency, Money]:
         """What `sums` says, at every venue."""
@@ -171,4 +219,4 @@ class RuleBench:
 
 
 def _owner(strategy: str) -> StrategyId:
-    return StrategyId(f"{strategy}-0001")
+    return StrategyId(f"{strategy}{TAG}")
