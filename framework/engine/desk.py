@@ -214,27 +214,36 @@ class Desk:
         """Tell the gate of a fill."""
         self.gate.fill(self.strategy_id, event)
 
-    def flatten(self, strategy: Any) -> None:
-        """Cancel every working order of the strategy and close every position that is not being closed."""
-        cache = self._books.cache
-        closing = set(self._closing.values())
-        # An order submitted a moment ago is in none of the cache's lists yet, but among the entries.
-        working = {
+    def working(self) -> dict[ClientOrderId, Any]:
+        """Every order of the strategy that could still fill.
+
+        An order submitted a moment ago is in none of the cache's lists yet, but among the entries.
+        """
+        cache, mine = self._books.cache, self.engine_id
+        return {
             order.client_order_id: order
             for order in (
-                *cache.orders_open(strategy_id=self.engine_id),
-                *cache.orders_inflight(strategy_id=self.engine_id),
-                *cache.orders_emulated(strategy_id=self.engine_id),
+                *cache.orders_open(strategy_id=mine),
+                *cache.orders_inflight(strategy_id=mine),
+                *cache.orders_emulated(strategy_id=mine),
                 *self._entries.working(),
             )
         }
-        for client_order_id, order in working.items():
-            if client_order_id not in closing and not order.is_pending_cancel:
-                strategy.cancel_order(client_order_id)
+
+    def flatten(self, strategy: Any) -> None:
+        """Cancel every working order of the strategy and close every position that is not being closed."""
+        self.cancel(strategy)
         for position in self._books.positions(self.strategy_id):
             known = self._closing.get(position.id)
-            if known is None or cache.is_order_closed(known):
+            if known is None or self._books.cache.is_order_closed(known):
                 strategy.close_position(position)
+
+    def cancel(self, strategy: Any) -> None:
+        """Cancel every working order of the strategy but those that close a position."""
+        closing = set(self._closing.values())
+        for client_order_id, order in self.working().items():
+            if client_order_id not in closing and not order.is_pending_cancel:
+                strategy.cancel_order(client_order_id)
 
     def _proposal(
         self,

@@ -18,7 +18,6 @@ from nautilus_trader.trading import Strategy
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nautilus_trader.common import Cache
     from nautilus_trader.model import (
         ClientId,
         ClientOrderId,
@@ -350,11 +349,11 @@ def _counted(desk: Desk, name: str, count: Callable[..., int]) -> Callable[..., 
     return call
 
 
-def _one(_strategy: Any, _client_order_id: ClientOrderId, **_rest: Any) -> int:
+def _one(_strategy: Any, _client_order_id: ClientOrderId, *_rest: Any, **_named: Any) -> int:
     return 1
 
 
-def _each(_strategy: Any, client_order_ids: Sequence[ClientOrderId], **_rest: Any) -> int:
+def _each(_strategy: Any, client_order_ids: Sequence[ClientOrderId], *_rest: Any, **_named: Any) -> int:
     return len(client_order_ids)
 
 
@@ -362,16 +361,17 @@ def _every(
     strategy: Any,
     instrument_id: InstrumentId,
     order_side: OrderSide | None = None,
-    _client_id: ClientId | None = None,
-    strategy_only: bool = True,
-    **_rest: Any,
+    *_rest: Any,
+    **_named: Any,
 ) -> int:
-    """As many as there are to cancel: a venue that is asked once counts no more than that."""
-    chosen: dict[str, Any] = {"instrument_id": instrument_id, "side": order_side}
-    if strategy_only:
-        chosen["strategy_id"] = strategy.strategy_id
-    cache: Cache = strategy.cache
-    return max(1, cache.orders_open_count(**chosen) + cache.orders_inflight_count(**chosen))
+    """As many as the strategy has to cancel, and at least one: the venue is asked in any case."""
+    desk: Desk = strategy._desk  # noqa: SLF001 - the guard's own
+    chosen = (
+        order
+        for order in desk.working().values()
+        if order.instrument_id == instrument_id and order_side in (None, order.side)
+    )
+    return max(1, sum(1 for _ in chosen))
 
 
 CANCELS: dict[str, Callable[..., int]] = {
