@@ -9,6 +9,7 @@ FrameworkError                                                exit 1
 ├ CompositionError   valid parts that do not fit together     exit 4
 ├ DataError          catalog missing, corrupt or misaligned   exit 5
 ├ RunError           engine refused, handler failed           exit 6
+│ └ JournalError     the journal cannot be written or trusted
 └ CheckFailed        an analysis found a problem              exit 7
   └ NotEnoughEvidence  an analysis could not decide           exit 8
 
@@ -101,6 +102,10 @@ class RunError(FrameworkError):
     """The engine refused the run, a handler failed, or nothing ran."""
 
     exit_code = 6
+
+
+class JournalError(RunError):
+    """The journal cannot be written any more, is damaged, or belongs to another process."""
 
 
 class CheckFailed(FrameworkError):  # noqa: N818 - a verdict, not a malfunction
