@@ -20,7 +20,7 @@ from nautilus_trader.portfolio import PortfolioConfig
 
 from framework.engine.assembly import Host, assemble, said
 from framework.engine.faults import Faults
-from framework.engine.feed import Feed, open_feed
+from framework.engine.feed import Feed, open_feed, reading
 from framework.engine.outcome import collect
 from framework.engine.watch import Progress
 from framework.errors import CompositionError, RunError
@@ -99,9 +99,15 @@ def run(
         node.engine.dispose()
 
 
-def build(plan: Plan, *, progress: Callable[[float], None] | None = None) -> Node:
-    """Build the engine, the gate and the guarded strategies, in that order."""
-    feed = open_feed(plan)
+def build(plan: Plan, *, feed: Feed | None = None, progress: Callable[[float], None] | None = None) -> Node:
+    """Build the engine, the gate and the guarded strategies, in that order.
+
+    Args:
+        plan: What `compose` gave.
+        feed: What `open_feed` said of the same catalog, streams and range; checked now when not given.
+        progress: Called now and then with the share of the time range replayed, from 0 to 1.
+    """
+    feed = feed or open_feed(plan)
     engine = BacktestNode([_config(plan, feed)])
     try:
         engine.build()
@@ -146,7 +152,7 @@ def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:
     interval = max(1_000, (feed.end - feed.start) // 1_000_000 // points)
     return BacktestRunConfig(
         venues=venues,
-        data=feed.configs,
+        data=[reading(plan, stream) for stream in plan.streams],
         engine=BacktestEngineConfig(
             logging=LoggerConfig(stdout_level=LEVELS[plan.config.log.level], print_config=False),
             portfolio=PortfolioConfig(snapshot_interval_ms=interval),

@@ -35,10 +35,9 @@ IMPORT = (
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Data that is known to be there, whole and aligned.
+    """Data that is known to be there, whole and aligned; plain facts, which another process can be told.
 
     Attributes:
-        configs: What the engine is told to read.
         files: The files of every stream, relative to the catalog.
         rows: Rows in the run's range, by kind.
         start: First event, nanoseconds since the epoch, UTC.
@@ -46,7 +45,6 @@ class Feed:
         hashes: SHA-256 of every file read, by path relative to the catalog.
     """
 
-    configs: Sequence[BacktestDataConfig]
     files: Mapping[Stream, Sequence[str]]
     rows: Mapping[StreamKind, int]
     start: int
@@ -99,8 +97,7 @@ def open_feed(plan: Plan) -> Feed:
             )
         rows[stream.kind] = rows.get(stream.kind, 0) + count
         first, last = min(first, begin), max(last, end)
-    configs = [_config(plan, stream) for stream in plan.streams]
-    return Feed(configs, files, rows, first, last, hashes)
+    return Feed(files, rows, first, last, hashes)
 
 
 def _files(catalog: ParquetDataCatalog, plan: Plan, stream: Stream) -> list[str]:
@@ -162,7 +159,8 @@ def _span(files: Sequence[Path], start: int | None, end: int | None) -> tuple[in
     return count, first, last
 
 
-def _config(plan: Plan, stream: Stream) -> BacktestDataConfig:
+def reading(plan: Plan, stream: Stream) -> BacktestDataConfig:
+    """What the engine is told to read of a stream."""
     return BacktestDataConfig(
         TYPES[stream.kind],
         str(plan.catalog),

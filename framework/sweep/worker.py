@@ -1,0 +1,131 @@
+"""A worker: a process that runs one point after another, told over a pipe what to run.
+
+It answers every task with one message: a `Feed` for the data it opened, a `Row` for the point it ran, a
+`Failure` for what could not be done. Whatever goes wrong in a point, exits included, is that point's failure;
+a worker that is killed is noticed by whoever holds the other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import signal
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import FrameworkError
+from framework.sweep.row import Failure, Row
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from framework.compose import Plan
+    from framework.engine.feed import Feed
+
+READY = "ready"
+"""The first message of a worker that has everything imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Check the data of a plan, so that nobody else has to."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a point on data that has been checked."""
+
+    number: int
+    plan: Plan
+    feed: Feed
+    hashed: bool
+
+
+def work(connection: Connection) -> None:
+    """Answer tasks until there are no more, or the process that gives them is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)  # stdout is for results, and the engine's logger does not know
+    # The engine loads them when it first builds; here they load while the data is being checked.
+    import pandas as pd  # noqa: F401, PLC0415
+    import pyarrow.parquet  # noqa: F401, PLC0415
+
+    from framework.engine import backtest, feed, figures  # noqa: F401, PLC0415
+
+    gc.freeze()  # what is loaded by now lives as long as the worker; no collection needs to look at it
+    connection.send(READY)
+    parent = parent_process()
+    ends: list[Any] = [connection] if parent is None else [connection, parent.sentinel]
+    while connection in wait(ends):
+        try:
+            message = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        answer = _answer(message)
+        try:
+            connection.send(answer)
+        except BrokenPipeError:
+            return
+
+
+def _answer(message: bytes) -> Any:
+    try:
+        task = pickle.loads(message)  # noqa: S301 - from the process that started this one
+        if isinstance(task, Open):
+            from framework.engine.feed import open_feed  # noqa: PLC0415
+
+            return open_feed(task.plan)
+        return run(task)
+    except FrameworkError as error:
+        cause = error.__cause__
+        return Failure(
+            error=type(error).__name__,
+            message=error.message,
+            where=error.where,
+            path=error.path,
+            remedy=error.remedy,
+            detail="" if cause is None else "".join(traceback.format_exception(cause)),
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bug of one point must not end the others
+        return Failure(
+            error="RunError",
+            message=f"{type(error).__name__}: {error}",
+            detail="".join(traceback.format_exception(error)),
+        )
+
+
+def run(task: Run) -> Row:
+    """Run one point.
+
+    Raises:
+        RunError: As `backtest.run`.
+    """
+    from framework.engine import backtest, figures, outcome  # noqa: PLC0415 - the engine loads in workers only
+
+    began = time.perf_counter()
+    node = backtest.build(task.plan, feed=task.feed)
+    try:
+        ended = backtest.replay(node)
+        result_hash = None
+        if task.hashed:
+            result_hash = outcome.collect(task.plan, node, ended, 0.0).result_hash
+        return Row(
+            number=task.number,
+            statistics=figures.statistics(ended),
+            equity=figures.final_equity(task.plan, node.engine),
+            orders=ended.total_orders,
+            positions=ended.total_positions,
+            denials=sum(decision.verdict == "deny" for decision in node.gate.decisions),
+            elapsed=time.perf_counter() - began,
+            result_hash=result_hash,
+        )
+    finally:
+        node.engine.dispose()
