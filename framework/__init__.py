@@ -39,11 +39,14 @@ from framework.specs import CommandSpec, ImporterSpec, PluginConfig, RiskSpec, S
 
 if TYPE_CHECKING:
     from framework.holding import Holding
+    from framework.signals import Bars, Signals
+    from framework.signals.compiled import compiled
     from framework.ticks import exact_size, tick_beyond
 
 __all__ = [
     "APPROVE",
     "Approve",
+    "Bars",
     "CheckFailed",
     "CommandSpec",
     "CompositionError",
@@ -69,9 +72,11 @@ __all__ = [
     "RiskRule",
     "RiskSpec",
     "RunError",
+    "Signals",
     "StrategySpec",
     "VenueSpec",
     "Verdict",
+    "compiled",
     "cost_currency",
     "exact_size",
     "fresh_mark",
@@ -82,7 +87,10 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 _WITH_THE_ENGINE = {
+    "Bars": "framework.signals",
     "Holding": "framework.holding",
+    "Signals": "framework.signals",
+    "compiled": "framework.signals.compiled",
     "exact_size": "framework.ticks",
     "tick_beyond": "framework.ticks",
 }

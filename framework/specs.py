@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nautilus_trader.trading import Strategy
 
     from framework.risk.rule import RiskRule
+    from framework.signals import Bars, Signals
 
 type Mode = Literal["backtest", "paper", "live"]
 type DataKind = Literal["bars", "quotes", "trades"]
@@ -46,12 +47,16 @@ class StrategySpec:
         strategy: The class; built as `strategy(config)`.
         config: Its settings. Every `InstrumentId` and `BarType` in it must have a venue and data.
         summary: One sentence for `framework plugins list`.
+        signals: The same rule over arrays, for `framework screen`: a pure function of the settings and a
+            `framework.Bars` to a `framework.Signals`, whose trades are those of the class, one for one. It
+            raises CompositionError for settings it cannot express. Leave it out when there is no such form.
     """
 
     name: str
     strategy: type[Strategy]
     config: type[PluginConfig]
     summary: str = ""
+    signals: Callable[[Any, Bars], Signals] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,19 @@ class RiskSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveVenue:
+    """A venue's clients, ready to be built by the engine's live node; nothing is connected yet.
+
+    Attributes:
+        data: The data client's factory, a class of the engine's `DataClientFactory`, and its config.
+        execution: The execution client's factory and its config.
+    """
+
+    data: tuple[Any, Any]
+    execution: tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueSpec:
     """A venue offered under a name.
 
@@ -79,19 +97,24 @@ class VenueSpec:
         name: What `use:` says in `node.yaml`.
         config: Its settings.
         backtest: Builds the engine's venue for a backtest from the venue's name in `node.yaml`, its
-            settings and the run's seed; `None` when the venue has no simulated twin.
+            settings and the run's seed; `None` when the venue has no simulated twin. On paper orders are
+            filled by the same twin.
+        live: Builds the venue's clients from its name in `node.yaml` and its settings; `None` when the venue
+            is only simulated. Without it, paper replays the catalog.
         summary: One sentence for `framework plugins list`.
     """
 
     name: str
     config: type[PluginConfig]
     backtest: Callable[[str, Any, int], BacktestVenueConfig] | None = None
+    live: Callable[[str, Any], LiveVenue] | None = None
     summary: str = ""
 
     @property
     def modes(self) -> frozenset[Mode]:
         """The modes a node may run this venue in."""
-        return frozenset({"backtest"}) if self.backtest else frozenset()
+        simulated: frozenset[Mode] = frozenset({"backtest", "paper"} if self.backtest else ())
+        return simulated | ({"live"} if self.live else set())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ def register_strategies() -> Iterator[StrategySpec]:
     """Offer the mean reversion strategy."""
     # Nothing is imported before it is listed.
     from framework_mean_reversion.config import MeanReversionConfig  # noqa: PLC0415
+    from framework_mean_reversion.signals import signals  # noqa: PLC0415
     from framework_mean_reversion.strategy import MeanReversion  # noqa: PLC0415
 
     yield StrategySpec(
@@ -22,4 +23,5 @@ def register_strategies() -> Iterator[StrategySpec]:
         strategy=MeanReversion,
         config=MeanReversionConfig,
         summary="Fades the z-score of price against its rolling mean: entry, exit and stop thresholds.",
+        signals=signals,
     )
