@@ -1,0 +1,100 @@
+"""The benchmark: this framework, the raw engine, its peers and the physical limit, side by side.
+
+    python -m benchmarks [--quick] [--json] [--rows NAME,...] [--rounds N]
+
+Data are made from a fixed seed. Each contender runs in a process of its own, in turn with the others, and its
+fills and final equity are compared with an oracle's; a difference voids the row and the command exits with 7.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import show
+from benchmarks.measure import FailedError, noise, take_turns
+from benchmarks.peers import NotInstalledError, python_of
+from benchmarks.rows import ROWS, SCRIPTS
+
+VOID = 7
+ROUNDS, QUICK_ROUNDS = 5, 3
+
+
+def main(arguments=None):
+    """Run the rows asked for, print them, and return the exit code."""
+    asked = parse(arguments)
+    quiet = asked.json or not sys.stderr.isatty()
+    report = show.Report(quick=asked.quick, scale=asked.scale, rounds=asked.rounds, noise=noise())
+    for row in asked.rows:
+        measure(row, asked, report, quiet=quiet)
+        if not asked.json:
+            print(show.row_text(report.rows[-1]), flush=True)
+    if asked.json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        print(show.closing_text(report))
+    return VOID if any(row.void for row in report.rows) else 0
+
+
+def parse(arguments):
+    """What was asked on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="smaller data, and one process a contender")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--rows", help=f"some of: {', '.join(row.name for row in ROWS)}")
+    parser.add_argument("--rounds", type=int, help=f"at least 3; {ROUNDS}, or {QUICK_ROUNDS} with --quick")
+    parser.add_argument("--scale", type=float, default=1.0, help=argparse.SUPPRESS)
+    parser.add_argument("--contenders", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    known = {row.name: row for row in ROWS}
+    names = list(known) if asked.rows is None else asked.rows.split(",")
+    for name in names:
+        if name not in known:
+            parser.error(f'no row "{name}"; there are {", ".join(known)}')
+    asked.rows = [known[name] for name in dict.fromkeys(names)]
+    if asked.rounds is None:
+        asked.rounds = QUICK_ROUNDS if asked.quick else ROUNDS
+    if asked.rounds < 3:
+        parser.error("--rounds must be at least 3: a median of fewer says nothing")
+    return asked
+
+
+def measure(row, asked, report, *, quiet):
+    """Make a row's data, let its contenders take turns, and add what they did to the report."""
+
+    def note(text):
+        if not quiet:
+            print(f"\r\033[K{row.name}: {text}", end="", file=sys.stderr, flush=True)
+
+    size = max(100, int((row.quick if asked.quick else row.full) * asked.scale) // 2 * 2)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        home = Path(folder)
+        note("making data")
+        case = row.case(row, size, home)
+        entries, absent = {}, {}
+        wanted = row.contenders if asked.contenders is None else asked.contenders.split(",")
+        for name in row.contenders:
+            if name not in wanted:
+                continue
+            try:
+                entries[name] = row.entry(name, case, python_of)
+            except NotInstalledError as error:
+                absent[name] = str(error)
+        rounds, void = {}, None
+        try:
+            rounds = take_turns(entries, home, asked.rounds, fresh=not asked.quick, note=note)
+        except FailedError as error:
+            void = str(error)
+        report.rows.append(show.Measured(row, case.count, case.digest, rounds, absent, void))
+        note("")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,84 @@
+"""This framework: a composed plan through `framework.engine.backtest.run`, as `framework node run` does it.
+
+It also hashes the data's files, guards every handler, passes every order through the gate and takes the
+equity curve; none of that is switched off. Composing the plan is not timed, nor is importing anything.
+"""
+
+from decimal import Decimal
+
+from engine import STRATEGIES, BarsConfig, QuotesConfig, fills_of, settings_of, venue
+from protocol import serve
+from with_engine import timings
+
+from framework import APPROVE, Deny, PluginConfig, RiskRule, RiskSpec, StrategySpec, VenueSpec
+from framework.engine import backtest
+from framework.testkit.nodes import plan_node
+
+
+class Empty(PluginConfig, frozen=True, kw_only=True):
+    """Nothing to set."""
+
+
+class Cap(RiskRule):
+    """One comparison an order: what the gate costs with a rule in it."""
+
+    def check(self, proposal):
+        return APPROVE if proposal.quantity.as_decimal() <= 1_000_000 else Deny("too large")
+
+
+def work(job, folder):
+    plan = plan_of(job, folder)
+
+    def run():
+        result = backtest.run(plan)
+        return lambda: read(job, folder, result)
+
+    return run
+
+
+def read(job, folder, result):
+    """What the row compares."""
+    profit = Decimal(str(round(result.statistics["pnl"]["USD"]["PnL (total)"], 2)))
+    return {
+        "fills": fills_of(result.fills, folder, job["symbols"]),
+        "equity": str(Decimal(job["cash"]) + profit),
+        **timings(job),
+    }
+
+
+def plan_of(job, folder):
+    """The plan of a node with these specs."""
+    return plan_node(node_of(job, folder), specs=specs_of(job))
+
+
+def node_of(job, folder):
+    """What node.yaml would hold."""
+    _, settings = settings_of(job, folder)
+    if job["rule"] == "quotes":
+        data = [{"quotes": settings["instrument"]}]
+    else:
+        data = [{"bars": name} for name in settings["bar_types"]]
+    return {
+        "catalog": str(folder / "catalog"),
+        "venues": [{"name": "SIM", "use": "bench"}],
+        "data": data,
+        "strategies": [{"id": "subject", "use": job["rule"], "config": settings}],
+        "risk": [{"use": "cap"}] if job.get("ruled") else [],
+        "log": {"level": "off"},
+    }
+
+
+def specs_of(job):
+    """The plugins a node of the benchmark uses."""
+    return [
+        *(
+            StrategySpec(name=name, strategy=kind, config=QuotesConfig if name == "quotes" else BarsConfig)
+            for name, kind in STRATEGIES.items()
+        ),
+        VenueSpec(name="bench", config=Empty, backtest=venue(job)),
+        RiskSpec(name="cap", rule=Cap, config=Empty),
+    ]
+
+
+if __name__ == "__main__":
+    serve(work)

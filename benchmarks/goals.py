@@ -1,0 +1,93 @@
+"""What must be shown, in one place: every goal is a limit, and lower is better."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.measure import Rounds
+
+GIB = 2**30
+OURS, FLOOR = "framework", "engine"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit on one figure of a run.
+
+    Attributes:
+        row: The row it is read from.
+        of: The contender that is held to it.
+        to: The contender it is divided by or, for `added`, subtracted; None for its own figure.
+        limit: The figure must not be above it.
+        figure: `ratio` of seconds; `rss` in GiB, or its ratio; `added`, microseconds an order; `growth`,
+            the ratio of medians of this row and the row named by `to`.
+    """
+
+    row: str
+    of: str
+    to: str | None
+    limit: float
+    figure: str = "ratio"
+
+    def __str__(self) -> str:
+        if self.figure == "growth":
+            return f"{self.of}, time({self.row}) / time({self.to})"
+        if self.figure == "added":
+            return f"{self.row}: {self.of}, us added to an order at p50"
+        if self.figure == "rss":
+            return f"{self.row}: peak memory of {self.of}" + (f" / {self.to}" if self.to else ", GiB")
+        return f"{self.row}: {self.of} / {self.to}"
+
+
+RAW = 1.03
+"""The framework over the raw engine, on every row where both do the same."""
+GOALS = (
+    *(
+        Goal(row, OURS, FLOOR, RAW)
+        for row in (
+            "bars-small",
+            "bars-medium",
+            "bars-large",
+            "portfolio",
+            "quotes",
+            "orders",
+            "load",
+            "stream",
+        )
+    ),
+    Goal("bars-medium", OURS, "backtesting.py", 0.9),
+    Goal("bars-medium", OURS, "backtrader", 0.10),
+    Goal("portfolio", OURS, "backtesting.py", 1.0),
+    Goal("sweep", OURS, "engine pool", 0.7),
+    Goal("screen", OURS, "vectorbt", 1.5),
+    Goal("bars-large", OURS, "bars-small", 11, "growth"),
+    Goal("stream", OURS, None, 1.5, "rss"),
+    Goal("stream", OURS, "framework, half", 1.05, "rss"),
+    Goal("gate", "framework, one rule", FLOOR, 20, "added"),
+)
+
+
+def value_of(goal: Goal, rows: Mapping[str, Mapping[str, Rounds]]) -> float | None:
+    """The goal's figure in these rows; None when something it needs was not measured."""
+    ours = rows.get(goal.row, {}).get(goal.of)
+    if goal.figure == "growth":
+        small = rows.get(goal.to or "", {}).get(goal.of)
+        if ours is None or small is None:
+            return None
+        return statistics.median(ours.seconds) / statistics.median(small.seconds)
+    theirs = rows.get(goal.row, {}).get(goal.to) if goal.to else None
+    if ours is None or (goal.to and theirs is None):
+        return None
+    if goal.figure == "rss":
+        return ours.rss[0] / (theirs.rss[0] if theirs else GIB)
+    assert theirs is not None
+    if goal.figure == "added":
+        return statistics.median(one - other for one, other in zip(ours.p50_us, theirs.p50_us, strict=True))
+    return statistics.median(ratios(ours.seconds, theirs.seconds))

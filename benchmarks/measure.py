@@ -1,0 +1,206 @@
+"""Contenders in processes of their own, in turn, and what the rounds say.
+
+Noise on a shared machine only ever adds time, comes in bursts, and lasts longer than a run. So contenders
+take turns, each round divides neighbours in time, and the figure is the median of those ratios: a burst that
+hits one round moves it not at all, a slow minute hits both sides of a ratio. The order turns from round to
+round, so that nobody always runs on the caches somebody else left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import statistics
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+SCRIPTS = Path(__file__).parent / "contenders"
+PATIENCE = 1_800
+"""Seconds one answer may take."""
+NEIGHBOURS = 60
+
+
+class FailedError(Exception):
+    """A contender gave no answer, or a wrong one."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One contender of one row.
+
+    Attributes:
+        python: The interpreter.
+        script: A file name in `contenders`.
+        job: What it is asked to do.
+        check: What is wrong with its answer and its fills, in words, or None.
+    """
+
+    python: Path
+    script: str
+    job: Mapping[str, Any]
+    check: Callable[[Mapping[str, Any], np.ndarray | None], str | None]
+
+
+@dataclass
+class Rounds:
+    """What a contender did in each round, in order: seconds by the clock, of the processor, and the rest."""
+
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    rss: list[int] = field(default_factory=list)
+    p50_us: list[float] = field(default_factory=list)
+
+    def add(self, answer: Mapping[str, Any]) -> None:
+        """Take one answer."""
+        self.seconds.append(answer["seconds"])
+        self.cpu.append(answer["cpu"])
+        self.rss.append(answer["rss"])
+        if "p50_us" in answer:
+            self.p50_us.append(answer["p50_us"])
+
+
+class Worker:
+    """A contender's process, which answers one job after another."""
+
+    def __init__(self, entry: Entry, folder: Path, *, patience: float = PATIENCE) -> None:
+        self._said = (folder / "stderr.txt").open("w+", encoding="utf-8", errors="replace")
+        self._patience = patience
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self._process = subprocess.Popen(  # noqa: S603
+            [entry.python, SCRIPTS / entry.script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+            cwd=folder,
+            env=environment,
+        )
+
+    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a job.
+
+        Raises:
+            FailedError: The contender raised, ended, or did not answer in time.
+        """
+        streams: Any = self._process
+        try:
+            streams.stdin.write(json.dumps(job) + "\n")
+            streams.stdin.flush()
+            with selectors.DefaultSelector() as ready:
+                ready.register(streams.stdout, selectors.EVENT_READ)
+                if not ready.select(self._patience):
+                    raise FailedError(f"no answer in {self._patience:g} s")
+            line = streams.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            self._said.seek(0)
+            told = self._said.read().strip().splitlines()
+            raise FailedError(f"it ended: {told[-1] if told else 'without a word'}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise FailedError(answer["error"].strip().splitlines()[-1])
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it; one that is still busy is killed."""
+        streams: Any = self._process
+        try:
+            streams.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        streams.stdout.close()
+        self._said.close()
+
+
+def take_turns(
+    entries: Mapping[str, Entry],
+    folder: Path,
+    rounds: int,
+    *,
+    fresh: bool,
+    note: Callable[[str], None] = lambda _: None,
+) -> dict[str, Rounds]:
+    """Every contender once a round.
+
+    Args:
+        entries: The contenders by name.
+        folder: Where they may write.
+        rounds: How many.
+        fresh: A new process for every round, instead of one for all.
+        note: Told who is at work.
+
+    Raises:
+        FailedError: A contender gave no answer or a wrong one; the row is void.
+    """
+    found = {name: Rounds() for name in entries}
+    with ExitStack() as alive:
+        workers: dict[str, Worker] = {}
+        for number in range(rounds):
+            for name in turned(list(entries), number):
+                note(f"round {number + 1} of {rounds}: {name}")
+                home = folder / f"{list(entries).index(name)}"
+                home.mkdir(exist_ok=True)
+                if name not in workers:
+                    workers[name] = Worker(entries[name], home)
+                    alive.push(workers[name])
+                found[name].add(_answer(name, entries[name], workers[name], home))
+                if fresh:
+                    workers.pop(name).__exit__()
+    return found
+
+
+def turned(names: Sequence[str], number: int) -> list[str]:
+    """The order of a round: forwards, then backwards, so that neighbours swap places."""
+    return list(names) if number % 2 == 0 else list(reversed(names))
+
+
+def _answer(name: str, entry: Entry, worker: Worker, home: Path) -> dict[str, Any]:
+    fills = home / "fills.npy"
+    fills.unlink(missing_ok=True)
+    try:
+        answer = worker.ask({**entry.job, "fills": str(fills), "out": str(home)})
+    except FailedError as error:
+        raise FailedError(f"{name}: {error}") from error
+    problem = entry.check(answer, np.load(fills) if fills.exists() else None)
+    if problem is not None:
+        raise FailedError(f"{name}: {problem}")
+    return answer
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Each round's own ratio, sorted."""
+    return sorted(one / other for one, other in zip(ours, theirs, strict=True))
+
+
+def noise() -> dict[str, float]:
+    """How much two neighbouring runs of the same fixed work differ: the resolution of a single ratio."""
+    taken = []
+    for _ in range(NEIGHBOURS):
+        began = time.perf_counter()
+        sum(number * number for number in range(200_000))
+        taken.append(time.perf_counter() - began)
+    apart = sorted(max(pair) / min(pair) - 1 for pair in zip(taken, taken[1:], strict=False))
+    return {
+        "median": round(statistics.median(apart), 4),
+        "p95": round(apart[int(len(apart) * 0.95)], 4),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
+    }
