@@ -349,7 +349,7 @@ def _counted(desk: Desk, name: str, count: Callable[..., int]) -> Callable[..., 
     return call
 
 
-def _one(_strategy: Any, _client_order_id: ClientOrderId, *_rest: Any, **_named: Any) -> int:
+def _one(*_args: Any, **_named: Any) -> int:
     return 1
 
 
