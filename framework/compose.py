@@ -109,6 +109,7 @@ class Plan:
         rules: In the order of the file, which is the order they judge in.
         streams: In the order of the file.
         report: The folder that run folders are written to.
+        state: The folder of the journal and the kill switch, on paper and live.
         versions: Distribution to version: the framework, the engine and every plugin used.
     """
 
@@ -124,6 +125,7 @@ class Plan:
     rules: tuple[RulePlan, ...]
     streams: tuple[Stream, ...]
     report: Path
+    state: Path
     versions: Mapping[str, str]
 
     @property
@@ -166,6 +168,7 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
         rules=rules,
         streams=streams,
         report=_resolve(loaded.directory, node.report.directory),
+        state=_resolve(loaded.directory, node.state),
         versions={
             "framework": _version("framework"),
             "nautilus_trader": _version("nautilus_trader"),

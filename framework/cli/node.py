@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from framework.result import Result
     from framework.specs import Mode
 
+FASTEST = 1e9
 NodeFile = Annotated[Path, typer.Argument(help="The node.yaml to use.", metavar="NODE.yaml")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 ModeName = Annotated[
@@ -35,6 +36,9 @@ def build() -> typer.Typer:
     group.command("run")(run)
     group.command("check")(check)
     group.command("explain")(explain)
+    from framework.cli import operator  # noqa: PLC0415 - the commands for a node that runs
+
+    operator.add(group)
     return group
 
 
@@ -53,10 +57,16 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the data too, but neither run nor write.")
     ] = False,
+    speed: Annotated[
+        str | None,
+        typer.Option(
+            help="On paper, seconds of data a second, or max; the file's `paper: speed:` by default."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a node: a backtest on the catalog."""
+    """Run a node: a backtest on the catalog, on paper, or live."""
     if (file is None) == (bundle is None):
         raise ConfigError("name one node.yaml, or one --bundle", remedy="framework node run NODE.yaml")
     kept = bundles.read(bundle) if bundle is not None else None
@@ -64,7 +74,7 @@ def run(
     if kept:
         bundles.check_versions(kept, plan.versions)
     from framework.cli.installed import installed  # noqa: PLC0415 - loaded by _plan already
-    from framework.engine import backtest, feed  # noqa: PLC0415 - the engine loads when it runs
+    from framework.engine import feed  # noqa: PLC0415 - the engine loads when it runs
 
     if kept or dry_run:
         opened = feed.open_feed(plan)
@@ -78,7 +88,7 @@ def run(
     prepare(plan.report)
     hooks = installed().hooks
     with _engine_on_stderr(), _progress(plan.name, shown=not (quiet or as_json)) as progress:
-        result = backtest.run(
+        result = _runner(plan, speed)(
             plan,
             started=lambda plan, node: _started(hooks, plan, node),
             progress=progress,
@@ -145,12 +155,49 @@ def _plan(file: Path, mode: str | None, catalog: Path | None = None, report: Pat
     modes = get_args(specs.Mode.__value__)
     if mode is not None and mode not in modes:
         raise ConfigError(f'no mode "{mode}"', where="--mode", remedy=f"One of: {', '.join(modes)}.")
-    plan = compose(load(file), installed(), cast("Mode | None", mode))
+    loaded = load(file)
+    if "live" in {loaded.node.mode, mode} and not loaded.node.mode == mode == "live":
+        raise ConfigError(
+            "live must be said twice: in the file and on the command line",
+            where=str(file),
+            path="mode",
+            remedy="Write `mode: live` in the file and pass --mode live, when real money is meant to move.",
+        )
+    plan = compose(loaded, installed(), cast("Mode | None", mode))
     if catalog is not None:
         plan = replace(plan, catalog=catalog.resolve())
     if report is not None:
         plan = replace(plan, report=report.resolve())
     return plan
+
+
+def _runner(plan: Plan, speed: str | None) -> Callable[..., Result]:
+    """What runs a plan of this mode."""
+    if plan.mode == "backtest":
+        if speed is not None:
+            raise ConfigError("--speed is for paper", remedy="A backtest is always as fast as it can be.")
+        from framework.engine import backtest  # noqa: PLC0415 - the engine loads when it runs
+
+        return backtest.run
+    from functools import partial  # noqa: PLC0415
+
+    from framework.engine import operate  # noqa: PLC0415 - the live engine loads when it runs
+
+    return partial(operate.run, speed=_speed(plan.config.paper.speed if speed is None else speed))
+
+
+def _speed(said: float | str) -> float | None:
+    if said == "max":
+        return None
+    try:
+        speed = float(said)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= FASTEST:
+        raise ConfigError(
+            f"{said} is no speed", where="--speed", remedy="A number above 0 and up to 1e9, or max."
+        )
+    return speed
 
 
 def _report(plan: Plan, result: Result) -> Result:

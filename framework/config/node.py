@@ -141,6 +141,19 @@ class ReportEntry(Entry, frozen=True, kw_only=True):
     html: Annotated[bool, msgspec.Meta(description="Whether to write the page beside the tables.")] = True
 
 
+class PaperEntry(Entry, frozen=True, kw_only=True):
+    """How paper trading replays the catalog, where a venue has no live data."""
+
+    speed: Annotated[
+        Annotated[float, msgspec.Meta(gt=0, le=1e9)] | Literal["max"],
+        msgspec.Meta(
+            description="Seconds of data a second; max plays each row as soon as the node is done with the "
+            "last.",
+            examples=[1, 60, "max"],
+        ),
+    ] = 1.0
+
+
 class LogEntry(Entry, frozen=True, kw_only=True):
     """What the engine prints."""
 
@@ -193,6 +206,14 @@ class NodeConfig(Entry, frozen=True, kw_only=True):
         list[RiskEntry], msgspec.Meta(description="The risk rules, in the order they judge in.")
     ] = msgspec.field(default_factory=list)
     report: ReportEntry = ReportEntry()
+    paper: PaperEntry = PaperEntry()
+    state: Annotated[
+        PathText,
+        msgspec.Meta(
+            description="The folder in which a paper or live node keeps its journal and its kill switch; one "
+            "node a folder."
+        ),
+    ] = "state"
     log: LogEntry = LogEntry()
 
     def __post_init__(self) -> None:
@@ -286,7 +307,12 @@ def _repeats(document: Document, what: str, names: Iterable[tuple[YamlPath, str]
 
 
 def _home(node: NodeConfig) -> Iterator[Problem]:
-    for path, text in ((("catalog",), node.catalog), (("report", "directory"), node.report.directory)):
+    folders = (
+        (("catalog",), node.catalog),
+        (("report", "directory"), node.report.directory),
+        (("state",), node.state),
+    )
+    for path, text in folders:
         if text.startswith("~"):
             yield Problem(
                 path,

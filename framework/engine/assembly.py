@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from framework.compose import Plan, RulePlan
     from framework.engine.books import HasTime
     from framework.engine.faults import Faults
+    from framework.risk.decision import Decision
+    from framework.risk.kill import KillSwitch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,10 @@ class Host:
         clock: What time it is for rules; by default the engine's clock.
         watched: The host runs inside `Faults.watching`.
         layers: Classes between the guard and the strategy: they see only what the gate let through.
+        held: Called when a row has reached everybody; the strategies then wait for the conductor's
+            `release`. None lets them see it at once.
+        kill: The gate's kill switch; by default one that ends with the process.
+        decisions: Where the gate's decisions go; by default a plain list.
     """
 
     cache: Cache
@@ -58,6 +64,9 @@ class Host:
     clock: HasTime | None = None
     watched: bool = False
     layers: tuple[type, ...] = ()
+    held: Callable[[], None] | None = None
+    kill: KillSwitch | None = None
+    decisions: list[Decision] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +78,14 @@ class Assembly:
         desks: One a strategy, by `id:`.
         strategies: The guarded strategies, by `id:`.
         books: The engine's books as rules read them.
+        conductor: Serves data to the strategies; None when the engine does.
     """
 
     gate: Gate
     desks: dict[str, Desk]
     strategies: dict[str, Any]
     books: Books
+    conductor: Conductor | None
 
     def flatten(self, scope: Iterable[str]) -> None:
         """Cancel the resting orders and close the positions of these strategies."""
@@ -100,9 +111,10 @@ def assemble(plan: Plan, host: Host) -> Assembly:
         by_instrument(stream.bar_type for stream in plan.streams if stream.bar_type is not None),
         ids,
     )
-    gate = Gate([_rule(rule) for rule in plan.rules], ids, host.rule_failed)
+    rules = [_rule(rule) for rule in plan.rules]
+    gate = Gate(rules, ids, host.rule_failed, kill=host.kill, decisions=host.decisions)
     conductor = _conductor(plan, gate, host)
-    parts = Assembly(gate, {}, {}, books)
+    parts = Assembly(gate, {}, {}, books, conductor)
     for index, strategy in enumerate(plan.strategies):
         desk = Desk(index, strategy.id, ids[strategy.id], gate, books, door, host.faults(strategy.id))
         parts.desks[strategy.id] = desk
@@ -139,7 +151,7 @@ def _rule(plan: RulePlan) -> BoundRule:
 
 def _conductor(plan: Plan, gate: Gate, host: Host) -> Conductor | None:
     """Needed when strategies can come in each other's way, or a rule watches prices."""
-    if len(plan.strategies) == 1 and not gate.wants_marks:
+    if len(plan.strategies) == 1 and not gate.wants_marks and host.held is None:
         return None
     built = {bar_type for strategy in plan.strategies for bar_type in bar_types(strategy.config)}
     return Conductor(
@@ -148,6 +160,7 @@ def _conductor(plan: Plan, gate: Gate, host: Host) -> Conductor | None:
         (stream.instrument_id for stream in plan.streams if stream.kind == "trades"),
         gate,
         host.rule_failed,
+        host.held,
     )
 
 

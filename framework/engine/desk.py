@@ -232,17 +232,23 @@ class Desk:
 
     def flatten(self, strategy: Any) -> None:
         """Cancel every working order of the strategy and close every position that is not being closed."""
-        self.cancel(strategy)
+        self.cancel(strategy, exits=True)
         for position in self._books.positions(self.strategy_id):
             known = self._closing.get(position.id)
             if known is None or self._books.cache.is_order_closed(known):
                 strategy.close_position(position)
 
-    def cancel(self, strategy: Any) -> None:
-        """Cancel every working order of the strategy but those that close a position."""
+    def cancel(self, strategy: Any, *, exits: bool = False) -> None:
+        """Cancel every working order of the strategy but those that close a position.
+
+        Args:
+            strategy: The guarded strategy.
+            exits: Whether orders that can only reduce a position go too; they are what protects it.
+        """
         closing = set(self._closing.values())
         for client_order_id, order in self.working().items():
-            if client_order_id not in closing and not order.is_pending_cancel:
+            keep = client_order_id in closing or (order.is_reduce_only and not exits)
+            if not keep and not order.is_pending_cancel:
                 strategy.cancel_order(client_order_id)
 
     def _proposal(
@@ -317,7 +323,7 @@ class Desk:
 
     def _looked_at(self, order: Any) -> bool:
         """True when the gate has anything to ask of the order."""
-        return self._judged or order.is_reduce_only or self.gate.kill.holds(self.strategy_id) is not None
+        return self._judged or order.is_reduce_only or self.gate.kill.armed
 
     def _approve(self, order: Any) -> None:
         client_order_id = order.client_order_id

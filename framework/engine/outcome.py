@@ -53,15 +53,15 @@ def _collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) ->
         bars=rows.get("bars", 0),
         quotes=rows.get("quotes", 0),
         trades=rows.get("trades", 0),
-        orders=_named(node.engine.generate_orders_report(RUN), names),
-        fills=_named(node.engine.generate_fills_report(RUN), names),
-        positions=_named(node.engine.generate_positions_report(RUN), names),
+        orders=named(node.engine.generate_orders_report(RUN), names),
+        fills=named(node.engine.generate_fills_report(RUN), names),
+        positions=named(node.engine.generate_positions_report(RUN), names),
         equity=_equity(plan, node.engine),
         decisions=tuple(node.gate.decisions),
         statistics={
-            "pnl": {currency: _defined(values) for currency, values in sorted(outcome.stats_pnls.items())},
-            "returns": _defined(outcome.stats_returns),
-            "general": _defined(outcome.stats_general),
+            "pnl": {currency: defined(values) for currency, values in sorted(outcome.stats_pnls.items())},
+            "returns": defined(outcome.stats_returns),
+            "general": defined(outcome.stats_general),
         },
         prices=Charts(plan, node.feed),
         config=resolved(plan),
@@ -87,7 +87,7 @@ def resolved(plan: Plan) -> dict[str, Any]:
     return node
 
 
-def _named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+def named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     """The engine's table with each strategy's `id:` in place of the engine's identifier."""
     if "strategy_id" in frame.columns:
         frame = frame.assign(strategy_id=frame["strategy_id"].map(lambda name: names.get(name, name)))
@@ -96,8 +96,6 @@ def _named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 
 def _equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
     """Marked-to-market equity at every snapshot the engine took, summed over venues, by currency."""
-    import pandas as pd  # noqa: PLC0415 - half a second that `check` does not need
-
     cache, portfolio = engine.get_engine_cache(RUN), engine.get_engine_portfolio(RUN)
     series: dict[tuple[str, str], dict[int, float]] = {}
     for venue in plan.venues:
@@ -107,6 +105,16 @@ def _equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
                 series.setdefault((venue.name, money.currency.code), {})[snapshot.ts_event] = (
                     money.as_double()
                 )
+    return equity_frame(series)
+
+
+def equity_frame(series: Mapping[tuple[str, str], Mapping[int, float]]) -> pd.DataFrame:
+    """Equity summed over venues, by currency, from amounts at times by venue and currency.
+
+    A venue's equity stays what it was until it is marked again; before its first mark it is that mark.
+    """
+    import pandas as pd  # noqa: PLC0415 - half a second that `check` does not need
+
     if not series:
         return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC"))
     frame = pd.DataFrame({key: pd.Series(values) for key, values in series.items()}).sort_index()
@@ -196,6 +204,6 @@ def _chart(plan: Plan, feed: Feed, stream: Stream) -> pd.DataFrame:
     )
 
 
-def _defined(values: Mapping[str, float]) -> dict[str, float | None]:
+def defined(values: Mapping[str, float]) -> dict[str, float | None]:
     """The figures by name, with None where the engine's analyzer has no answer."""
     return {name: value if math.isfinite(value) else None for name, value in sorted(values.items())}

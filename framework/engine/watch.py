@@ -34,6 +34,8 @@ class Conductor(DataActor):
         trades: Instruments with trades in the run.
         gate: Sees every price before any strategy does.
         failed: Told of an exception of the gate's own.
+        held: For a replay to a live node, where the venue sees a row after the strategies and a backtest's
+            before them: called when a row has reached everybody, who see it only at `release`.
     """
 
     def __new__(cls, *_: Any) -> Self:
@@ -47,12 +49,15 @@ class Conductor(DataActor):
         trades: Iterable[InstrumentId],
         gate: Gate,
         failed: Callable[[str, BaseException], None],
+        held: Callable[[], None] | None = None,
     ) -> None:
         self.bar_types = frozenset(bar_types)
         self.quotes = frozenset(quotes)
         self.trades = frozenset(trades)
         self._gate = gate
         self._failed = failed
+        self._held = held
+        self._waiting: list[Mark | None] = []
         self._marks = gate.wants_marks
         self._queue: list[tuple[int, Callable[..., Any], Any, Any]] = []
 
@@ -87,7 +92,20 @@ class Conductor(DataActor):
         """A trade is worth its price."""
         self._play(Mark(trade.instrument_id, trade.price, trade.ts_event) if self._marks else None)
 
+    def release(self) -> None:
+        """Show what was held to the gate and to the strategies."""
+        waiting, self._waiting = self._waiting, []
+        for mark in waiting:
+            self._show(mark)
+
     def _play(self, mark: Mark | None) -> None:
+        if self._held is None:
+            self._show(mark)
+        else:
+            self._waiting.append(mark)
+            self._held()
+
+    def _show(self, mark: Mark | None) -> None:
         try:
             if mark is not None:
                 self._gate.mark(mark)

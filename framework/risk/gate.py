@@ -60,6 +60,8 @@ class Gate:
         rules: In the order of `node.yaml`.
         strategies: Every strategy of the node, by `id:`.
         failed: Told of an exception inside a rule, with the rule's id; the run decides what it means.
+        kill: The kill switch; by default one that ends with the process.
+        decisions: Where decisions go; by default a plain list.
     """
 
     def __init__(
@@ -67,9 +69,12 @@ class Gate:
         rules: Sequence[BoundRule],
         strategies: Iterable[str],
         failed: Callable[[str, BaseException], None],
+        *,
+        kill: KillSwitch | None = None,
+        decisions: list[Decision] | None = None,
     ) -> None:
-        self.kill = KillSwitch()
-        self.decisions: list[Decision] = []
+        self.kill = KillSwitch() if kill is None else kill
+        self.decisions: list[Decision] = [] if decisions is None else decisions
         self._rules = tuple(rules)
         self._failed = failed
         self._flatten: Callable[[Iterable[str]], None] = lambda scope: None  # noqa: ARG005
@@ -202,12 +207,14 @@ class Gate:
         for bound in self._marks:
             self._react(bound, bound.rule.on_mark, mark, mark.ts_event)
         if self.kill.latches:
-            self._flatten_now([sid for sid in self._limits if self.kill.holds(sid)])
+            self._flatten_now([sid for sid in self._limits if (held := self.kill.holds(sid)) and held.flat])
 
     def _verdict(self, proposal: Proposal) -> tuple[Verdict, str]:
         if self._flattening and proposal.reduces:
             return APPROVE, GATE
-        latch = self.kill.holds(proposal.strategy_id)
+        latch = None
+        if self.kill.armed:
+            latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
         if latch and not proposal.reduces:
             return Deny(f"halted by {latch.rule}: {latch.reason}"), GATE
         if proposal.order.is_reduce_only and not proposal.reduces:

@@ -14,12 +14,14 @@ class Latch:
         reason: Why, in words for the trader.
         rule: The `id:` of the rule that pulled it, or `gate`.
         ts: When, in nanoseconds since the epoch, UTC.
+        flat: Whether positions are kept closed while it holds, or left as they are.
     """
 
     scope: str
     reason: str
     rule: str
     ts: int
+    flat: bool = True
 
 
 class KillSwitch:
@@ -37,8 +39,17 @@ class KillSwitch:
         """Pull the switch; True when it was not already pulled for that scope."""
         return self._latches.setdefault(latch.scope, latch) is latch
 
-    def holds(self, strategy_id: str) -> Latch | None:
-        """The latch that stops the strategy, or None."""
+    def release(self, scope: str) -> None:
+        """Take one latch off; a wider one may still hold."""
+        self._latches.pop(scope, None)
+
+    @property
+    def armed(self) -> bool:
+        """True when `holds` has to be asked."""
+        return bool(self._latches)
+
+    def holds(self, strategy_id: str, venue: str = "") -> Latch | None:  # noqa: ARG002 - for switches that know venues
+        """The latch that stops the strategy at the venue, or None."""
         if not self._latches:
             return None
         return self._latches.get(self.ALL) or self._latches.get(strategy_id)

@@ -1,0 +1,182 @@
+"""The commands of `framework node` for a node that runs: status, stop, kill, resume and flatten.
+
+They need the node's folder and nothing of its process, so they work when the node hangs, and kill and resume
+when it does not run.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from framework.cli.plain import plain
+from framework.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from framework.engine.operate import Status
+
+NodeFile = Annotated[Path, typer.Argument(help="The node.yaml of the node.", metavar="NODE.yaml")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
+Strategy = Annotated[str | None, typer.Option(help="Only this strategy, by its id.")]
+Venue = Annotated[str | None, typer.Option(help="Only what trades at this venue, by its name.")]
+Why = Annotated[str, typer.Option(help="The reason, for the record.")]
+Who = Annotated[str | None, typer.Option(help="Who asks, for the record; user@host by default.")]
+PATIENCE = 10.0
+
+
+def add(group: typer.Typer) -> None:
+    """Add the commands to `framework node`."""
+    for command in (status, stop, kill, resume, flatten):
+        group.command(command.__name__)(command)
+
+
+def status(file: NodeFile, as_json: AsJson = False) -> None:
+    """Show whether a node runs, what it holds and what is stopped. Exit code 6 when it is gone or silent."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    found = operate.status(_folder(file))
+    if as_json:
+        typer.echo(json.dumps(_facts(found), indent=2))
+    else:
+        for line in _lines(found):
+            typer.echo(plain(line))
+    if found.state in {"gone", "silent"}:
+        raise typer.Exit(RunError.exit_code)
+
+
+def stop(file: NodeFile, as_json: AsJson = False) -> None:
+    """Stop a running node gracefully; its orders and positions stay as they are."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    found = operate.stop(_folder(file))
+    typer.echo(json.dumps(_facts(found), indent=2) if as_json else f"the node is {found.state}")
+
+
+def kill(
+    file: NodeFile,
+    why: Why,
+    strategy: Strategy = None,
+    venue: Venue = None,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop new risk at once, whether the node runs or not; entries are cancelled, exits pass, it stays so."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    scope = _scope(file, strategy, venue)
+    fresh = operate.kill(_folder(file), scope, who=who or _me(), why=why)
+    said = f"{scope} is latched" if fresh else f"{scope} was latched already"
+    typer.echo(json.dumps({"scope": scope, "fresh": fresh}) if as_json else plain(said))
+
+
+def resume(
+    file: NodeFile,
+    why: Why,
+    strategy: Strategy = None,
+    venue: Venue = None,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a latch off; only a person may."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    scope = _scope(file, strategy, venue)
+    latch = operate.resume(_folder(file), scope, who=who or _me(), why=why)
+    if latch is None:
+        raise RunError(
+            f"{scope} is not latched",
+            where=str(file),
+            remedy="`framework node status` shows what is.",
+        )
+    said = f"{scope} may trade again; it was latched by {latch.who}: {latch.why}"
+    typer.echo(json.dumps({"scope": scope, "who": latch.who, "why": latch.why}) if as_json else plain(said))
+
+
+def flatten(
+    file: NodeFile,
+    why: Why,
+    strategy: Strategy = None,
+    venue: Venue = None,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop new risk, cancel every order and close every position, through the running node."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    scope = _scope(file, strategy, venue)
+    command = operate.flatten(_folder(file), scope, who=who or _me(), why=why)
+    deadline = time.monotonic() + PATIENCE
+    while command.exists():
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"{scope} is latched, but the node has not begun to close within {PATIENCE:.0f} s",
+                where=str(file),
+                remedy="It may hang: look at `framework node status`, and close at the venue by hand.",
+            )
+        time.sleep(0.02)
+    said = f"{scope} is latched and its closing orders are sent; `framework node status` shows what is left"
+    typer.echo(json.dumps({"scope": scope, "sent": True}) if as_json else plain(said))
+
+
+def _folder(file: Path) -> Path:
+    """The node's folder; the plugins it names need not be installed, or even load."""
+    from framework.config import load  # noqa: PLC0415
+
+    loaded = load(file)
+    state = Path(loaded.node.state)
+    return state if state.is_absolute() else (loaded.directory / state).resolve()
+
+
+def _scope(file: Path, strategy: str | None, venue: str | None) -> str:
+    from framework.config import load  # noqa: PLC0415
+
+    if strategy is not None and venue is not None:
+        raise ConfigError("name a strategy or a venue, not both", remedy="Latch one after the other.")
+    node = load(file).node
+    for name, kind, known in (
+        (strategy, "strategy", [entry.id for entry in node.strategies]),
+        (venue, "venue", [entry.name for entry in node.venues]),
+    ):
+        if name is not None:
+            if name not in known:
+                raise ConfigError(
+                    f'no {kind} "{name}" in the file',
+                    where=f"--{kind}",
+                    remedy=f"One of: {', '.join(known)}.",
+                )
+            return f"{kind}:{name}"
+    return "all"
+
+
+def _me() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _facts(found: Status) -> dict[str, Any]:
+    latches = [
+        {"scope": one.scope, "who": one.who, "why": one.why, "ts": one.ts} for one in found.latches.values()
+    ]
+    return {"state": found.state, "latches": latches, "heartbeat": found.heartbeat}
+
+
+def _lines(found: Status) -> list[str]:
+    beat = found.heartbeat
+    lines = [f"{beat['name']} ({beat['mode']}): {found.state}" if beat else f"{found.state} run here"]
+    if beat and found.state in {"running", "silent", "gone"}:
+        age = (time.time_ns() - beat["at"]) / 1e9
+        lines.append(f"last heard of {age:.1f} s ago, process {beat['pid']}")
+        if "rows" in beat:
+            lines.append(f"{beat['rows']:,} rows, {beat['orders']} orders, {beat['open_orders']} open")
+            for name, held in beat["positions"].items():
+                lines.extend(f"{name} holds {size} {instrument}" for instrument, size in held.items())
+            lines.extend(f"{name} FAILED in {origin}" for name, origin in beat["failed"].items())
+    elif "reason" in beat:
+        lines.append(f"why: {beat['reason']}")
+    lines.extend(f"STOPPED {one.scope} by {one.who}: {one.why}" for one in found.latches.values())
+    return lines

@@ -1,0 +1,317 @@
+"""A paper or live node from start to end, and what an operator may do to it meanwhile.
+
+The node's folder is the only way in: a latch set there holds, whether or not the node's loop is free to look;
+a command dropped there is carried out on the next look. Nothing listens on a port.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from framework.engine import live
+from framework.engine.live_outcome import collect
+from framework.engine.outcome import resolved
+from framework.engine.session import BEAT_SECONDS, HEARTBEAT, JOURNAL, Session
+from framework.errors import FrameworkError, RunError
+from framework.journal.latch import ALL, Latches, LatchRecord
+from framework.risk.kill import KillSwitch, Latch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from framework.compose import Plan
+    from framework.engine.live import LiveRun
+    from framework.errors import JournalError
+    from framework.result import Result
+
+LATCHES = "latch"
+COMMANDS = "commands"
+STALE_SECONDS = 5.0
+"""A heartbeat older than this means that the node hangs or is gone."""
+_log = logging.getLogger("framework.live")
+
+
+class DiskKill(KillSwitch):
+    """The gate's kill switch with the latches of the node's folder in it.
+
+    Asked before every order, so that a latch holds from the moment it is on the disk.
+
+    Args:
+        latches: Of the node.
+    """
+
+    def __init__(self, latches: Latches) -> None:
+        super().__init__()
+        self._disk = latches
+
+    def latch(self, latch: Latch) -> bool:
+        """Pull the switch, here and on the disk."""
+        scope = ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"
+        self._disk.set(scope, who=latch.rule, why=latch.reason)
+        return super().latch(latch)
+
+    @property
+    def armed(self) -> bool:
+        """Always: whether anything is latched is asked when there is an order."""
+        return True
+
+    def holds(self, strategy_id: str, venue: str = "") -> Latch | None:
+        """The latch that stops the strategy at the venue, or None."""
+        known = super().holds(strategy_id, venue)
+        if known is not None:
+            return known
+        found = self._disk.holds(strategy=strategy_id, venue=venue)
+        return None if found is None else Latch(found.scope, found.why, found.who, found.ts, flat=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What can be known of a node from its folder.
+
+    Attributes:
+        state: `running`, `silent` when it has not been heard of for too long, `stopped` when it ended,
+            `gone` when its process died without a word, `never` when it has not run.
+        heartbeat: The last one, or an empty mapping.
+        latches: What is stopped, by scope.
+    """
+
+    state: Literal["running", "silent", "stopped", "gone", "never"]
+    heartbeat: dict[str, Any]
+    latches: dict[str, LatchRecord]
+
+
+def run(
+    plan: Plan,
+    *,
+    speed: float | None,
+    started: Callable[[Plan, LiveRun], None] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Result:
+    """Run a plan on paper or live until its replay ends or it is told to stop.
+
+    Args:
+        plan: What `compose` gave.
+        speed: Seconds of data a second where the catalog is replayed; None for as fast as the node can.
+        started: Called when the node is built and guarded, before it connects.
+        progress: Called now and then with the share of a replay that has been played, from 0 to 1.
+
+    Raises:
+        JournalError: The journal is damaged, or another node has the folder.
+        DataError: The data to replay is not fit to run on.
+        RunError: The engine failed, or a strategy raised.
+    """
+    session = Session.open(plan, resolved(plan))
+    reason = "it failed before it ran"
+    try:
+        latches = Latches(plan.state / LATCHES)
+        node = live.build(plan, session, speed=speed, kill=DiskKill(latches))
+        operator = Operator(node, session, latches, progress)
+        if started is not None:
+            started(plan, node)
+        began = time.monotonic()
+        live.serve(node, tick=operator.tick)
+        ended = node.feed is not None and sum(node.rows.values()) == sum(node.feed.rows.values())
+        reason = "the replay ended" if ended else "it was told to stop"
+        result = collect(node, time.monotonic() - began)
+    except FrameworkError as error:
+        reason = error.message
+        raise
+    finally:
+        session.close(reason)
+    return result
+
+
+class Operator:
+    """Looks after a node while it runs: latches, commands, the heartbeat and the progress bar."""
+
+    def __init__(
+        self,
+        node: LiveRun,
+        session: Session,
+        latches: Latches,
+        progress: Callable[[float], None] | None,
+    ) -> None:
+        self._node = node
+        self._session = session
+        self._progress = progress
+        self._latches = latches
+        self._commands = node.plan.state / COMMANDS
+        self._commands.mkdir(exist_ok=True)
+        self._beaten = 0.0
+        self._acted: set[str] = set()
+        session.failed = self._journal_failed
+
+    def tick(self, node: LiveRun) -> None:
+        """Look once; called twenty times a second on the node's loop."""
+        self._look_at_latches()
+        self._look_at_commands()
+        if self._progress is not None and node.feed is not None:
+            self._progress(self._share())
+        now = time.monotonic()
+        if now - self._beaten >= BEAT_SECONDS:
+            self._beaten = now
+            self._session.beat("running", **self._facts())
+
+    def _look_at_latches(self) -> None:
+        held = self._latches.current()
+        for scope, record in held.items():
+            if scope not in self._acted:
+                self._acted.add(scope)
+                self._session.note(
+                    "operator", {"command": "kill", "scope": scope, "who": record.who, "why": record.why}
+                )
+                for strategy_id in self._covered(scope):
+                    self._node.parts.desks[strategy_id].cancel(self._node.parts.strategies[strategy_id])
+        for scope in self._acted - held.keys():
+            self._acted.discard(scope)
+            self._node.parts.gate.kill.release("*" if scope == ALL else scope.partition(":")[2])
+            self._session.note("operator", {"command": "resume", "scope": scope})
+
+    def _look_at_commands(self) -> None:
+        for file in sorted(self._commands.glob("*.json")):
+            try:
+                command = json.loads(file.read_text(encoding="utf-8"))
+                scope = str(command["scope"])
+            except (ValueError, KeyError, TypeError, OSError) as error:
+                _log.warning("a command could not be read: %s: %s", file, error)
+                file.unlink(missing_ok=True)
+                continue
+            self._session.note("operator", command)
+            self._node.parts.flatten(self._covered(scope))
+            file.unlink(missing_ok=True)
+
+    def _covered(self, scope: str) -> list[str]:
+        """The strategies that a latch's scope stops; those with anything at the venue for a venue's."""
+        kind, _, name = scope.partition(":")
+        if kind == "strategy":
+            return [name] if name in self._node.parts.desks else []
+        if kind == "venue":
+            return [
+                strategy_id
+                for strategy_id, desk in self._node.parts.desks.items()
+                if any(str(order.instrument_id.venue) == name for order in desk.working().values())
+            ]
+        return list(self._node.parts.desks)
+
+    def _journal_failed(self, error: JournalError) -> None:
+        """What cannot be recorded must not happen: nothing but exits from now on."""
+        self._node.halt("*", f"the journal failed: {error.message}", "journal")
+
+    def _share(self) -> float:
+        """The share of a replay that has been played; 0 with live data."""
+        total = sum(self._node.feed.rows.values()) if self._node.feed is not None else 0
+        return sum(self._node.rows.values()) / total if total else 0.0
+
+    def _facts(self) -> dict[str, Any]:
+        cache = self._node.cache
+        return {
+            "rows": sum(self._node.rows.values()),
+            "share": round(self._share(), 4),
+            "market_time": self._node.parts.books.now(),
+            "orders": cache.orders_total_count(),
+            "open_orders": cache.orders_open_count(),
+            "positions": {
+                strategy_id: {
+                    str(position.instrument_id): str(
+                        self._node.parts.books.position(strategy_id, position.instrument_id)
+                    )
+                    for position in self._node.parts.books.positions(strategy_id)
+                }
+                for strategy_id in self._node.parts.desks
+            },
+            "halted": sorted(self._latches.current()),
+            "failed": {name: fault.origin for name, fault in self._node.faults.items() if fault.error},
+        }
+
+
+def status(folder: Path) -> Status:
+    """What a node's folder says, whether the node runs or not."""
+    latches = Latches(folder / LATCHES).current() if (folder / LATCHES).is_dir() else {}
+    try:
+        heartbeat = json.loads((folder / HEARTBEAT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Status("never", {}, latches)
+    if heartbeat.get("state") == "stopped":
+        return Status("stopped", heartbeat, latches)
+    if not _alive(int(heartbeat["pid"])):
+        return Status("gone", heartbeat, latches)
+    silent = time.time_ns() - int(heartbeat["at"]) > STALE_SECONDS * 1e9
+    return Status("silent" if silent else "running", heartbeat, latches)
+
+
+def kill(folder: Path, scope: str, *, who: str, why: str) -> bool:
+    """Latch, whether the node runs or not; True when the scope was not latched before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Latches(folder / LATCHES).set(scope, who=who, why=why)
+
+
+def resume(folder: Path, scope: str, *, who: str, why: str) -> LatchRecord | None:
+    """Take a latch off; the latch that was there, or None."""
+    return Latches(folder / LATCHES).resume(scope, who=who, why=why)
+
+
+def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
+    """Latch, and ask the running node to close what the scope covers.
+
+    Returns:
+        The command's file, which is gone when the node has carried it out.
+
+    Raises:
+        RunError: No node runs in the folder.
+    """
+    if status(folder).state not in {"running", "silent"}:
+        raise RunError(
+            "no node runs here, so nothing can be closed",
+            where=str(folder),
+            remedy="Start the node, or close the positions at the venue.",
+        )
+    kill(folder, scope, who=who, why=why)
+    file = folder / COMMANDS / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.json"
+    draft = file.with_suffix(".part")
+    draft.write_text(json.dumps({"command": "flatten", "scope": scope, "who": who, "why": why}))
+    draft.replace(file)
+    return file
+
+
+def stop(folder: Path, *, patience: float = 30.0) -> Status:
+    """Ask a running node to stop, and wait until it has.
+
+    Raises:
+        RunError: No node runs in the folder, or it does not stop.
+    """
+    now = status(folder)
+    if now.state not in {"running", "silent"}:
+        raise RunError(f"no node runs here; it is {now.state}", where=str(folder))
+    os.kill(int(now.heartbeat["pid"]), signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        now = status(folder)
+        if now.state in {"stopped", "gone"}:
+            return now
+        time.sleep(0.05)
+    raise RunError(
+        f"the node did not stop within {patience:.0f} s",
+        where=str(folder),
+        remedy=f"`kill -9 {now.heartbeat['pid']}` ends it; what was on record stays on record.",
+    )
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+__all__ = ["JOURNAL", "Operator", "Status", "flatten", "kill", "resume", "run", "status", "stop"]

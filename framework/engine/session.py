@@ -1,0 +1,111 @@
+"""What a running node leaves outside its process: the journal, and a heartbeat for whoever watches."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from framework.errors import JournalError
+from framework.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from framework.compose import Plan
+    from framework.risk.decision import Decision
+
+JOURNAL = "journal.db"
+HEARTBEAT = "heartbeat.json"
+BEAT_SECONDS = 1.0
+"""How often a node says that it is alive."""
+_log = logging.getLogger("framework.live")
+
+
+class Session:
+    """The record of one run of a node: a `Recorder` on the journal in the node's folder.
+
+    Args:
+        plan: What runs.
+        journal: Open for writing.
+    """
+
+    def __init__(self, plan: Plan, journal: Journal) -> None:
+        self.failed: Callable[[JournalError], None] = lambda error: None  # noqa: ARG005
+        self._plan = plan
+        self._journal = journal
+        self._beats = 0
+
+    @classmethod
+    def open(cls, plan: Plan, config: Mapping[str, Any]) -> Self:
+        """Open the node's folder, making it when there is none, and say what starts.
+
+        Raises:
+            JournalError: The journal is damaged, cannot be written, or another node has it.
+        """
+        plan.state.mkdir(parents=True, exist_ok=True)
+        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
+        session = cls(plan, Journal.open(plan.state / JOURNAL, session=name))
+        facts = {"name": plan.name, "mode": plan.mode, "versions": dict(plan.versions), "config": config}
+        session.note("session_started", facts)
+        return session
+
+    def intent(self, strategy_id: str, action: str, order_id: str, what: Mapping[str, Any]) -> None:
+        """Keep what is about to be sent.
+
+        Raises:
+            JournalError: It could not be kept, so it must not be sent. A cancellation may: it takes no risk.
+        """
+        try:
+            body = {"action": action, **what}
+            self._journal.append("intent", body, strategy=strategy_id, order_id=order_id)
+        except JournalError as error:
+            self.failed(error)
+            if not action.startswith("cancel"):
+                raise
+
+    def event(self, strategy_id: str, event: Mapping[str, Any]) -> None:
+        """Keep an event of an order or a position."""
+        order_id = str(event.get("client_order_id", ""))
+        self._keep("event", event, strategy=strategy_id, order_id=order_id)
+
+    def decision(self, decision: Decision) -> None:
+        """Keep what the gate did."""
+        order_id = decision.client_order_id or ""
+        self._keep("decision", decision.to_dict(), strategy=decision.scope, order_id=order_id)
+
+    def note(self, kind: Any, what: Mapping[str, Any]) -> None:
+        """Keep anything else, under one of the journal's kinds."""
+        self._keep(kind, what)
+
+    def beat(self, state: str, **facts: Any) -> None:
+        """Say that the node is alive, and how it is: `heartbeat.json`, replaced whole."""
+        self._beats += 1
+        said = {
+            "pid": os.getpid(),
+            "name": self._plan.name,
+            "mode": self._plan.mode,
+            "state": state,
+            "beat": self._beats,
+            "at": time.time_ns(),
+            **facts,
+        }
+        draft = self._plan.state / f".{HEARTBEAT}"
+        draft.write_text(json.dumps(said, indent=2), encoding="utf-8")
+        draft.replace(self._plan.state / HEARTBEAT)
+
+    def close(self, reason: str) -> None:
+        """Say that the run ended, and let go of the journal."""
+        self._keep("session_ended", {"reason": reason})
+        self.beat("stopped", reason=reason)
+        self._journal.close()
+
+    def _keep(self, kind: Any, what: Mapping[str, Any], *, strategy: str = "", order_id: str = "") -> None:
+        """Keep what has happened already: losing it must not stop an exit."""
+        try:
+            self._journal.append(kind, what, strategy=strategy, order_id=order_id)
+        except JournalError as error:
+            _log.exception("the journal failed")
+            self.failed(error)
