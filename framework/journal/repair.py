@@ -91,7 +91,8 @@ def repair(path: Path, copy: Path, *, key: bytes | None = None) -> Repair:
         connection.close()
     if archive_path(path).is_dir():
         shutil.copytree(archive_path(path), archive_path(copy))
-    for day, end in verdict.turns.items():
+    turns = {**verify(path, key=key).turns, **verdict.turns}
+    for day, end in sorted(turns.items()):
         if end.count <= verdict.intact.count:
             write_day(copy, day, end, key)
     mark = MarkFile(copy, key)
