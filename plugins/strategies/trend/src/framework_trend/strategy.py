@@ -86,9 +86,11 @@ class Trend(Strategy):
         line = self._by_instrument.get(event.instrument_id)
         if line is not None:
             # The cache cannot be read inside the engine's synchronous events, and a fill is not one.
-            filled = isinstance(event, OrderFilled) and self.cache.is_order_closed(event.client_order_id)
+            fill = isinstance(event, OrderFilled)
+            filled = fill and self.cache.is_order_closed(event.client_order_id)
             line.holding.on_order(event, filled=filled)
-            self._enter_wanted(line)
+            if not fill:  # what it filled is known with the position's event, which comes next
+                self._enter_wanted(line)
 
     def on_position_event(self, event: Any) -> None:
         """Keep the position; when it is gone, enter what is wanted."""
