@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from framework.compose import Stream
 from framework.errors import PluginError, RunError
+from framework.testkit.arrays import looks_ahead, trades_otherwise
 from framework.testkit.fresh import Request, record_in_fresh_process
 from framework.testkit.market import silent_twin
 from framework.testkit.nodes import offered, plan_strategy
@@ -205,6 +206,16 @@ class Conduct:
     def sees_the_future(self) -> str | None:
         """The first decision that is another one when other data follows: shuffled, and ten times dearer."""
         return self._compared(self._shuffled) or self._compared(self._dearer)
+
+    @cached_property
+    def signals_look_ahead(self) -> str | None:
+        """The first target of the array form that is another one when the bars end early."""
+        return looks_ahead(self.lab)
+
+    @cached_property
+    def signals_trade_otherwise(self) -> str | None:
+        """The first fill of the array form that the engine does not give."""
+        return trades_otherwise(self.lab)
 
     def _compared(self, change: Callable[[int], Callable[[Tape], Tape]]) -> str | None:
         for moment in self._moments(self._cuts):

@@ -217,6 +217,24 @@ class StrategyKit(Kit):
             if_fails="a decision used data from after it; in live trading that data is not there.",
         )
 
+    def test_its_signals_do_not_look_ahead(self, conduct: Conduct) -> None:
+        """Causality of the array form: targets up to a bar are the same when the bars end there."""
+        self._needs_a_steady_run(conduct)
+        expect(
+            conduct.signals_look_ahead,
+            if_fails="`framework screen` would rank by knowledge of the future: element n of the target may "
+            "depend on bars 0 to n only.",
+        )
+
+    def test_its_signals_trade_like_the_engine(self, conduct: Conduct) -> None:
+        """The array form gives the fills of the class, one for one, to the last cent."""
+        self._needs_a_steady_run(conduct)
+        needs(conduct.signals_look_ahead, because="see test_its_signals_do_not_look_ahead")
+        expect(
+            conduct.signals_trade_otherwise,
+            if_fails="`framework screen` would rank another strategy than the one that trades.",
+        )
+
     @staticmethod
     def _needs_a_steady_run(conduct: Conduct) -> None:
         needs(conduct.unsound, because=UNSOUND)

@@ -40,6 +40,9 @@ STRATEGIES = {
     "CountsFillsAsOrders": ("Config", "test_it_survives_partial_fills"),
     "PeeksAtTheCatalog": ("Config", "test_cutting_the_data_changes_nothing_before"),
     "ShiftsAnArray": ("Config", "test_cutting_the_data_changes_nothing_before"),
+    "SoundInArrays": ("Config", None),
+    "PeeksInArrays": ("Config", "test_its_signals_do_not_look_ahead"),
+    "AnotherRuleInArrays": ("Config", "test_its_signals_trade_like_the_engine"),
 }
 RULES = {
     "Sound": ("Config", None),
@@ -99,7 +102,9 @@ class Quick(StrategyKit):
 for plant, config in PLANTS:
     strategy = getattr(planted, plant)
     strategy = planted.Sound if plant == config else strategy
-    spec = StrategySpec(name="planted", strategy=strategy, config=getattr(planted, config))
+    spec = StrategySpec(
+        name="planted", strategy=strategy, config=getattr(planted, config), signals=planted.SIGNALS.get(plant)
+    )
     globals()["Test" + plant] = type("Test" + plant, (Quick,), {"spec": spec})
 """
 RULE_SUITE = """

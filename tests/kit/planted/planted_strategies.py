@@ -8,11 +8,12 @@ import time
 from typing import Annotated
 
 import msgspec
+import numpy as np
 from nautilus_trader.model import BarType, OrderSide, Quantity
 from nautilus_trader.persistence import ParquetDataCatalog
 from nautilus_trader.trading import Strategy
 
-from framework import PluginConfig
+from framework import PluginConfig, Signals
 
 
 class Config(PluginConfig, frozen=True, kw_only=True):
@@ -322,3 +323,39 @@ class Raises(Sound):
 
     def leave(self):
         raise ValueError("boom")
+
+
+def in_arrays(closes, size, *, enough=3):
+    """The rule of `Sound` over closes."""
+    target, held, run = np.zeros(len(closes), np.int64), 0, 0
+    for n, change in enumerate(np.diff(closes, prepend=closes[0])):
+        if change:
+            run = max(run, 0) + 1 if change > 0 else min(run, 0) - 1
+        held = size if run == enough else 0 if run == -enough else held
+        target[n] = held
+    return target
+
+
+class SoundInArrays(Sound):
+    """Offers its rule in arrays too."""
+
+
+class PeeksInArrays(Sound):
+    """The array form knows the next close."""
+
+
+class AnotherRuleInArrays(Sound):
+    """The array form is content with two closes in a row."""
+
+
+SIGNALS = {
+    "SoundInArrays": lambda config, bars: Signals(
+        in_arrays(bars.close, bars.steps(config.quantity)), closes_at_end=True
+    ),
+    "PeeksInArrays": lambda config, bars: Signals(
+        in_arrays(np.append(bars.close[1:], bars.close[-1]), bars.steps(config.quantity)), closes_at_end=True
+    ),
+    "AnotherRuleInArrays": lambda config, bars: Signals(
+        in_arrays(bars.close, bars.steps(config.quantity), enough=2), closes_at_end=True
+    ),
+}
