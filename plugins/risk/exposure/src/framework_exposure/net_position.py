@@ -1,0 +1,113 @@
+"""One underlying, traded as several instruments at several venues, is one position."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from nautilus_trader.model import InstrumentId
+
+from framework import APPROVE, Deny, Duration, PluginConfig, RiskRule, nanoseconds, refuse_repeats
+from framework_exposure.tally import Tally
+from framework_exposure.valuation import UnpricedError
+
+if TYPE_CHECKING:
+    from framework import Proposal, Verdict
+
+type Instruments = Annotated[list[InstrumentId], msgspec.Meta(min_length=1)]
+
+
+class NetPositionConfig(PluginConfig, frozen=True, kw_only=True):
+    """Settings of `net_position`."""
+
+    underlying: Annotated[str, msgspec.Meta(min_length=1, description='What it is called: "BTC".')]
+    instruments: Annotated[
+        Instruments, msgspec.Meta(description="The instruments that are it, at any venue.")
+    ]
+    max_net: Annotated[
+        Decimal,
+        msgspec.Meta(
+            description="Most units of the underlying that may be held on one side, all instruments set off "
+            "against each other. A contract counts for its multiplier, an inverse one for its multiplier "
+            "divided by the price."
+        ),
+    ]
+    max_mark_age: Annotated[
+        Duration,
+        msgspec.Meta(
+            description="Oldest price to turn inverse contracts and amounts of money into units by: "
+            '"5s", "2h".'
+        ),
+    ] = "1m"
+
+    def __post_init__(self) -> None:
+        """Refuse a cap of nothing, and an instrument named twice."""
+        refuse_repeats(self.instruments)
+        if not (self.max_net.is_finite() and self.max_net > 0):
+            raise ValueError(f"max_net is {self.max_net}; write a number above 0")
+
+
+class NetPosition(RiskRule[NetPositionConfig]):
+    """Denies an entry that could bring the net position in the underlying over the cap."""
+
+    def __init__(self, config: NetPositionConfig) -> None:
+        super().__init__(config)
+        self._names = frozenset(config.instruments)
+        self._max_age = nanoseconds(config.max_mark_age)
+
+    def check(self, proposal: Proposal) -> Verdict:
+        """Count units of every instrument named; exactly at the cap passes."""
+        if proposal.instrument_id not in self._names:
+            return APPROVE
+        positions = [item for item in self.market.open_positions() if item.instrument_id in self._names]
+        orders = [item for item in self.market.pending_entries() if item.instrument_id in self._names]
+
+        def unit(instrument_id: InstrumentId, *prices: Any) -> Decimal:
+            return self._units(proposal, instrument_id, prices)
+
+        def money(instrument_id: InstrumentId) -> Decimal:
+            return self._units_of_money(proposal, instrument_id)
+
+        try:
+            after, before = Tally(unit, money), Tally(unit, money)
+            for tally in (after, before):
+                tally.hold(positions)
+            after.expect(orders, but=proposal.order.client_order_id)
+            after.propose(proposal)
+            before.expect(orders)
+        except UnpricedError as reason:
+            return Deny(str(reason))
+        value, cap = after.net(), self.config.max_net
+        if value <= cap or value <= before.net():
+            return APPROVE
+        return Deny(
+            f"the net position in {self.config.underlying} could become {value:f}, and max_net is {cap:f}"
+        )
+
+    def _units(self, proposal: Proposal, instrument_id: InstrumentId, prices: tuple[Any, ...]) -> Decimal:
+        instrument = self.market.instrument(instrument_id)
+        multiplier: Decimal = instrument.multiplier.as_decimal()
+        if not instrument.is_inverse:
+            return multiplier
+        known = [abs(price.as_decimal()) for price in prices if price is not None]
+        price: Decimal = min([self._price(proposal, instrument_id), *known])
+        return multiplier / price
+
+    def _units_of_money(self, proposal: Proposal, instrument_id: InstrumentId) -> Decimal:
+        if self.market.instrument(instrument_id).is_inverse:
+            raise UnpricedError(f"{instrument_id} is inverse, and an order's quantity is in quote currency")
+        return Decimal(1) / self._price(proposal, instrument_id)
+
+    def _price(self, proposal: Proposal, instrument_id: InstrumentId) -> Decimal:
+        own = instrument_id == proposal.instrument_id
+        mark = proposal.mark if own else self.market.mark(instrument_id)
+        if mark is None or not mark.price.raw:
+            raise UnpricedError(f"no price of {instrument_id} is known yet")
+        age = proposal.now - mark.ts_event
+        if age > self._max_age:
+            raise UnpricedError(
+                f"the last price of {instrument_id} is {age / 1_000_000_000:g} s old, and max_mark_age is "
+                f"{self.config.max_mark_age}"
+            )
+        return abs(mark.price.as_decimal())

@@ -1,0 +1,99 @@
+"""Adding up what is held and what is on its way, for the worst that can come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from framework import Proposal
+
+ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class Line:
+    """One strategy in one instrument; every amount without a sign.
+
+    Attributes:
+        long: Held long.
+        short: Held short.
+        buys: On its way or working to buy.
+        sells: On its way or working to sell.
+    """
+
+    long: Decimal = ZERO
+    short: Decimal = ZERO
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+
+    def gross(self, *, hedging: bool) -> Decimal:
+        """The most that can be held when any of the orders fill: both sides at a hedging venue."""
+        if hedging:
+            return self.long + self.short + self.buys + self.sells
+        held = self.long - self.short
+        return max(abs(held + self.buys), abs(held - self.sells))
+
+
+class Tally:
+    """Lines by strategy and instrument.
+
+    Args:
+        unit: What a unit of an instrument counts for, given the instrument and the prices of an order.
+        money: What a unit of an order for an amount of money counts for, given the instrument.
+    """
+
+    def __init__(self, unit: Callable[..., Decimal], money: Callable[[Any], Decimal]) -> None:
+        self.lines: dict[tuple[Any, Any], Line] = {}
+        self._unit = unit
+        self._money = money
+
+    def hold(self, positions: Iterable[Any]) -> None:
+        """Add open positions."""
+        for position in positions:
+            amount = position.quantity.as_decimal() * self._unit(position.instrument_id)
+            line = self._line(position.strategy_id, position.instrument_id)
+            if position.is_long:
+                line.long += amount
+            else:
+                line.short += amount
+
+    def expect(self, orders: Iterable[Any], *, but: Any = None) -> None:
+        """Add what is left of orders, all but one of them."""
+        for order in orders:
+            if but is None or order.client_order_id != but:
+                prices = (getattr(order, "price", None), getattr(order, "trigger_price", None))
+                self._order(order, order.instrument_id, order.leaves_qty.as_decimal(), *prices)
+
+    def propose(self, proposal: Proposal) -> None:
+        """Add what a proposal would leave working."""
+        order = proposal.order
+        left = proposal.quantity.as_decimal() - order.filled_qty.as_decimal()
+        self._order(order, proposal.instrument_id, max(left, ZERO), proposal.price, proposal.trigger_price)
+
+    def gross(self, *, hedging: bool) -> Decimal:
+        """The most that can be held, long and short added up."""
+        return sum((line.gross(hedging=hedging) for line in self.lines.values()), ZERO)
+
+    def net(self) -> Decimal:
+        """The most that can be held on one side, once long and short are set off."""
+        held, buys, sells = ZERO, ZERO, ZERO
+        for line in self.lines.values():
+            held += line.long - line.short
+            buys += line.buys
+            sells += line.sells
+        return max(held + buys, sells - held)
+
+    def _order(self, order: Any, instrument_id: Any, left: Decimal, *prices: Any) -> None:
+        unit = self._money(instrument_id) if order.is_quote_quantity else self._unit(instrument_id, *prices)
+        line = self._line(order.strategy_id, instrument_id)
+        if order.is_buy:
+            line.buys += left * unit
+        else:
+            line.sells += left * unit
+
+    def _line(self, strategy_id: Any, instrument_id: Any) -> Line:
+        return self.lines.setdefault((strategy_id, instrument_id), Line())
