@@ -21,6 +21,7 @@ INTERRUPTED = 130
 BUILTIN = {
     "node": "Run, check and explain a node.yaml.",
     "screen": "Rank a large grid over arrays; the best points run on the event engine.",
+    "sweep": "Run one node.yaml at many settings, and rank them.",
     "plugins": "What is installed, and whether it loads.",
     "data": "Fill, list and verify the catalog.",
     "report": "Look at finished runs.",

@@ -136,10 +136,10 @@ def parse(text: str) -> Axis:
     values = _range(written, where) or _listed(written, where)
     seen: set[tuple[type, Any]] = set()
     for value in values:
-        meaning = _meaning(path, value, where)
-        if (type(meaning), meaning) in seen:
+        meant = meaning(path, value, where)
+        if (type(meant), meant) in seen:
             raise ConfigError(f"the value {short(value)} is given twice", where=where, remedy="Keep one.")
-        seen.add((type(meaning), meaning))
+        seen.add((type(meant), meant))
     return Axis(path, values)
 
 
@@ -171,7 +171,7 @@ def compose_point(
                 where=where,
                 remedy="Give all values of a setting in one --set.",
             )
-        _put(value, place, _meaning(path, written, where), where)
+        _put(value, place, meaning(path, written, where), where)
         places[f"{path}={written}"] = place
     changed = Document(document.file, value, document._values, document._keys)  # noqa: SLF001 - same places
     try:
@@ -271,8 +271,13 @@ def _range(written: str, where: str) -> tuple[str, ...]:
     )
 
 
-def _meaning(path: str, written: str, where: str) -> Any:
-    """A value as the file would have it: quoted text is text, and a word with two readings is refused."""
+def meaning(path: str, written: str, where: str | None = None) -> Any:
+    """A value as the file would have it: quoted text is text, and a word with two readings is refused.
+
+    Raises:
+        ConfigError: It has two readings, or is not one value.
+    """
+    where = where or f"--set {short(path)}={short(written)}"
     quoted = written[:1] in {'"', "'"}
     single = written.isprintable() and (quoted or not re.search(r"^[\[{]| #", written))
     try:

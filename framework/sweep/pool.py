@@ -26,7 +26,7 @@ from framework.sweep.row import Failure, Row
 from framework.sweep.worker import READY, Open, Run, work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from multiprocessing.connection import Connection
 
     from framework.compose import Plan, Stream
@@ -50,7 +50,8 @@ def run(
     hashed: bool = False,
     tick: Callable[[], None] = lambda: None,
     note: Callable[[str], None] = lambda text: None,  # noqa: ARG005 - nobody listens by default
-) -> Iterator[Row]:
+    opened: Callable[[Mapping[str, str]], None] = lambda hashes: None,  # noqa: ARG005
+) -> Generator[Row]:
     """Run numbered plans, and give every row as soon as it is there; the order is that of ending.
 
     Args:
@@ -61,13 +62,15 @@ def run(
         hashed: Whether rows carry the hash of the result, which takes longer.
         tick: Called at least five times a second.
         note: Told, in a sentence, what the reader of the results should know.
+        opened: Told the SHA-256 of every data file, by its path in the catalog, before a point runs on it;
+            what it raises ends the sweep.
 
     Raises:
         ConfigError: One worker alone needs more than `max_memory`.
         DataError: The data is not fit to run on.
         RunError: Workers cannot be started.
     """
-    crew = _Crew(iter(plans), workers, max_memory, hashed, note)
+    crew = _Crew(iter(plans), workers, max_memory, hashed, note, opened)
     try:
         crew.begin()
         while crew.busy():
@@ -102,6 +105,7 @@ class _Crew:
     max_memory: int | None
     hashed: bool
     note: Callable[[str], None]
+    opened: Callable[[Mapping[str, str]], None]
     workers: list[_Worker] = field(default_factory=list)
     feeds: dict[Source, Feed] = field(default_factory=dict)
     waiting: deque[Numbered] = field(default_factory=deque)
@@ -187,6 +191,7 @@ class _Crew:
         if isinstance(task, Open):
             if isinstance(answer, Failure):
                 raise answer.raised()
+            self.opened(answer.hashes)
             self.feeds[_source(task.plan)] = answer
             return None
         worker.points += 1
