@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from framework.errors import JournalError
 from framework.journal.reading import read
 
 if TYPE_CHECKING:
@@ -275,14 +276,21 @@ def fold(rows: Iterable[Row], state: State | None = None) -> State:
         state: What was known before them; nothing when left out. It is not changed.
 
     Raises:
-        KeyError: A row lacks what a row of its kind has to say.
-        ValueError: A quantity is no number.
+        JournalError: A row does not say what a row of its kind has to say.
     """
     after = (state or State()).copy()
     for row in rows:
-        if row.seq > after.seq:
+        if row.seq <= after.seq:
+            continue
+        try:
             after = _folded(after, row)
-            after.seq = row.seq
+        except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+            raise JournalError(
+                f"this {row.kind} does not say what it has to: {type(error).__name__}: {error}",
+                where=f"row {row.seq}",
+                remedy="It was written by another version, or by a plugin of its own.",
+            ) from error
+        after.seq = row.seq
     return after
 
 
@@ -290,7 +298,7 @@ def load(path: Path) -> State:
     """The state at the end of a journal, from its last checkpoint on.
 
     Raises:
-        JournalError: It cannot be read.
+        JournalError: It cannot be read, or as in `fold`.
     """
     start = 0
     for row in read(path, kinds=["checkpoint"]):
