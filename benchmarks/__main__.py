@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import show
 from benchmarks.measure import FailedError, noise, take_turns
 from benchmarks.peers import NotInstalledError, python_of
-from benchmarks.rows import ROWS, SCRIPTS
+from benchmarks.rows import ROWS
 
 VOID = 7
 ROUNDS, QUICK_ROUNDS = 5, 3

@@ -34,7 +34,10 @@ VOLUME = 10_000_000
 """A quarter of it is filled at the close, far more than any order here asks for."""
 LOW, HIGH = 60_000, 200_000
 """Prices are folded back into this range, in ticks: 0.6 to 2.0."""
-CODES = "EUR GBP AUD NZD CHF CAD NOK SEK DKK PLN HUF CZK TRY ZAR MXN SGD HKD CNY ILS THB".split()
+CODES = (
+    *("EUR", "GBP", "AUD", "NZD", "CHF", "CAD", "NOK", "SEK", "DKK", "PLN"),
+    *("HUF", "CZK", "TRY", "ZAR", "MXN", "SGD", "HKD", "CNY", "ILS", "THB"),
+)
 
 type Kind = Literal["bars", "quotes"]
 

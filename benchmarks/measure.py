@@ -14,8 +14,9 @@ import selectors
 import statistics
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -118,10 +119,8 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         """End it; one that is still busy is killed."""
         streams: Any = self._process
-        try:
+        with suppress(BrokenPipeError):
             streams.stdin.close()
-        except BrokenPipeError:
-            pass
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -198,7 +197,7 @@ def noise() -> dict[str, float]:
         began = time.perf_counter()
         sum(number * number for number in range(200_000))
         taken.append(time.perf_counter() - began)
-    apart = sorted(max(pair) / min(pair) - 1 for pair in zip(taken, taken[1:], strict=False))
+    apart = sorted(max(pair) / min(pair) - 1 for pair in pairwise(taken))
     return {
         "median": round(statistics.median(apart), 4),
         "p95": round(apart[int(len(apart) * 0.95)], 4),

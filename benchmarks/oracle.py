@@ -51,13 +51,13 @@ def ema(values: Sequence[float], period: int) -> Iterator[float | None]:
         yield average
 
 
-def cross(close: Sequence[int], fast: int, slow: int, size: int) -> list[tuple[int, int, int]]:
-    """Row, signed quantity and ticks of each order of the crossing averages."""
+def cross(close: Sequence[int], fast: int, slow: int, first: int, size: int) -> list[tuple[int, int, int]]:
+    """Row, signed quantity and ticks of each order of the crossing averages, from row `first` on."""
     prices = [ticks / 100_000 for ticks in close]
     orders, held = [], 0
     averages = zip(ema(prices, fast), ema(prices, slow), strict=True)
     for row, (quick, calm) in enumerate(averages):
-        if quick is None or calm is None or row < slow:
+        if quick is None or calm is None or row < first:
             continue
         wanted = size if quick > calm else -size
         if row >= len(close) - 2:

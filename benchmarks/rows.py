@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CASH, SIZE = 1_000_000, 10_000
 FEE = "0.0000213"
-"""Of price times quantity; such that no fee of these sizes and prices is half a cent, which is rounded by custom."""
+"""Of price times quantity; no fee of these sizes and prices is half a cent, which is rounded by custom."""
 FAST, SLOW = (5, 8, 10, 12, 15, 18, 20, 25), (30, 40, 50, 60, 80, 100, 120, 150)
 POINTS = [(fast, slow) for fast in FAST for slow in SLOW]
 TOLERANCE = "0.01"
@@ -106,8 +106,9 @@ def crossing(row: Row, size: int, folder: Path, *, instruments: int = 1, rule: s
     """Bars with crossing averages, or an order a bar, on one instrument or several."""
     series = [data.bars(size + 3, number) for number in range(instruments)]
     closes = [one.columns["close"].tolist() for one in series]
-    if rule in {"cross", "portfolio"}:
-        orders = [oracle.cross(close, 10, 30, SIZE) for close in closes]
+    first = 30 if rule in {"cross", "portfolio"} else 1
+    if first > 1:
+        orders = [oracle.cross(close, 10, 30, first, SIZE) for close in closes]
     else:
         orders = [oracle.alternate(close, SIZE) for close in closes]
     warm = [data.bars(WARM, number) for number in range(instruments)]
@@ -115,7 +116,7 @@ def crossing(row: Row, size: int, folder: Path, *, instruments: int = 1, rule: s
     return Case(
         count=sum(len(one) for one in series),
         digest=data.hash_of(series),
-        jobs=_jobs(row, base | {"rule": rule}),
+        jobs=_jobs(row, base | {"rule": rule, "first": first}),
         check=_fills_check(oracle.settle(orders, CASH, FEE)),
     )
 
@@ -169,16 +170,19 @@ def _quotes(row: Row, folder: Path, lengths: Mapping[str, tuple[int, int]]) -> C
 
 
 def grid(row: Row, size: int, folder: Path) -> Case:
-    """Sixty-four pairs of averages on the same bars."""
+    """Sixty-four pairs of averages on the same bars, all from the row on which the slowest is there."""
     series = data.bars(size + 3)
     close = series.columns["close"].tolist()
-    truths = [oracle.settle([oracle.cross(close, fast, slow, SIZE)], CASH, FEE) for fast, slow in POINTS]
+    first = max(SLOW)
+    truths = [
+        oracle.settle([oracle.cross(close, fast, slow, first, SIZE)], CASH, FEE) for fast, slow in POINTS
+    ]
     warm = data.save(folder / "warm", [data.bars(WARM)])
     base = _base(row, [series], data.save(folder / "data", [series]), warm)
     return Case(
         count=len(series) * len(POINTS),
         digest=data.hash_of([series]),
-        jobs=_jobs(row, base | {"rule": "grid", "points": POINTS}),
+        jobs=_jobs(row, base | {"rule": "grid", "points": POINTS, "first": first}),
         check=_grid_check(truths),
     )
 
@@ -305,5 +309,15 @@ ROWS = (
     Row(
         "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 1_000_000, streamed,
         ("framework", "engine", "framework, half", "engine, half"),
+    ),
+    Row(
+        "sweep", "64 pairs of averages on all cores, {count} bars in all", "bars", 100_000, 10_000, grid,
+        ("framework", "engine pool"),
+        scripts={"framework": (None, "sweep_framework.py")},
+    ),
+    Row(
+        "screen", "64 pairs of averages over arrays, {count} bars in all", "bars", 100_000, 10_000, grid,
+        ("framework", "vectorbt"),
+        scripts={"framework": (None, "screen_framework.py")},
     ),
 )  # fmt: skip

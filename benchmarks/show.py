@@ -156,8 +156,7 @@ def closing_text(report: Report) -> str:
         "",
         f"{where['processor']}, {where['cores']} cores, {where['system']}, Python {where['python']}",
         ", ".join(f"{name} {version}" for name, version in versions(report.rows).items()),
-        f"{report.rounds} rounds. Two neighbouring runs of a fixed loop differed by {report.noise['median']:.1%} "
-        f"(median) and {report.noise['p95']:.1%} (95th percentile); load {report.noise['load']:g}.",
+        f"{report.rounds} rounds. " + noise_text(report.noise),
     ]
     if report.quick or report.scale != 1.0:
         lines.append("The goals are stated for the full sizes; these were smaller.")
@@ -203,3 +202,11 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def noise_text(noise: Mapping[str, float]) -> str:
+    """How still the machine was."""
+    return (
+        f"Two neighbouring runs of a fixed loop differed by {noise['median']:.1%} (median) and "
+        f"{noise['p95']:.1%} (95th percentile); load {noise['load']:g}."
+    )

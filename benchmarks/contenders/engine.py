@@ -10,7 +10,7 @@ from nautilus_trader.model import BarType, InstrumentId, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 from protocol import TICK, load
 
-from framework import PluginConfig
+from framework import PluginConfig, Signals
 
 SIZE = 10_000
 
@@ -173,29 +173,40 @@ def settings_of(job, folder):
     if job["rule"] == "quotes":
         return kind, {"instrument": f"{job['symbols'][0]}.SIM", "every": job["every"]}
     (ts,) = load(folder, job["symbols"][0], "ts")
-    fast, slow = job.get("fast", 10), job.get("slow", 30)
-    first = slow if job["rule"] in {"cross", "portfolio"} else 1
-    window = {"since": int(ts[first]), "until": int(ts[-2])}
-    names = [f"{symbol}.SIM-1-MINUTE-LAST-EXTERNAL" for symbol in job["symbols"]]
-    return kind, {"bar_types": names, "fast": fast, "slow": slow, **window}
+    return kind, {
+        "bar_types": [f"{symbol}.SIM-1-MINUTE-LAST-EXTERNAL" for symbol in job["symbols"]],
+        "since": int(ts[job["first"]]),
+        "until": int(ts[-2]),
+        "fast": job.get("fast", 10),
+        "slow": job.get("slow", 30),
+    }
 
 
-def venue(job):
+def cross_signals(config, bars):
+    """`Cross` over arrays."""
+    target = np.where(bars.ema(config.fast) > bars.ema(config.slow), SIZE, -SIZE)
+    target[(bars.ts < config.since) | (bars.ts >= config.until)] = 0
+    return Signals(target, closes_at_end=False, turns_at_once=True)
+
+
+class VenueTerms(PluginConfig, frozen=True, kw_only=True):
+    """What the account starts with, in dollars, and the fee as a share of price times quantity."""
+
+    cash: int
+    fee: Decimal
+
+
+def venue(name, terms, seed=0):
     """A netting margin account with nothing unusual."""
-
-    def build(name, config=None, seed=0):
-        del config, seed
-        rate = Decimal(job["fee"])
-        return BacktestVenueConfig(
-            name=name,
-            oms_type="NETTING",
-            account_type="MARGIN",
-            starting_balances=[f"{job['cash']} USD"],
-            default_leverage=Decimal(20),
-            fee_model=MakerTakerFeeModel(rate, rate),
-        )
-
-    return build
+    del seed
+    return BacktestVenueConfig(
+        name=name,
+        oms_type="NETTING",
+        account_type="MARGIN",
+        starting_balances=[f"{terms.cash} USD"],
+        default_leverage=Decimal(20),
+        fee_model=MakerTakerFeeModel(terms.fee, terms.fee),
+    )
 
 
 def fills_of(frame, folder, symbols):

@@ -1,4 +1,4 @@
-"""The limit of an import: pyarrow reading the CSV file and writing Parquet, types guessed, nothing checked."""
+"""The limit of an import: pyarrow reading the CSV file, guessing types, and writing Parquet; nothing is checked."""
 
 from pathlib import Path
 

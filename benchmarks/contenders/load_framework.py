@@ -1,4 +1,4 @@
-"""Loading as a run of this framework does it: every file hashed, counted and compared, then read as records."""
+"""Loading as this framework does: every file hashed, counted and compared, then read as records."""
 
 from load_engine import records, sums
 from protocol import serve

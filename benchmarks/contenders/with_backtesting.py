@@ -32,10 +32,8 @@ class Cross(Strategy):
         self.held = 0
 
     def next(self):
-        if len(self.data) >= self.until:
-            wanted = 0
-        else:
-            wanted = 1 if self.quick[-1] > self.calm[-1] else -1
+        last = len(self.data) >= self.until
+        wanted = 0 if last else 1 if self.quick[-1] > self.calm[-1] else -1
         if wanted == self.held:
             return
         if wanted == 0:

@@ -12,7 +12,7 @@ SIZE = 10_000
 
 
 class Rule(bt.Strategy):
-    params = (("until", 0), ("fast", 10), ("slow", 30))
+    params = (("first", 0), ("until", 0), ("fast", 10), ("slow", 30))
 
     def __init__(self):
         self.done = []
@@ -35,7 +35,7 @@ class Cross(Rule):
         self.calm = [bt.ind.EMA(data.close, period=self.p.slow) for data in self.datas]
 
     def next(self):
-        if len(self) <= self.p.slow:
+        if len(self) <= self.p.first:
             return
         last = len(self) >= self.p.until
         for number, data in enumerate(self.datas):
@@ -50,7 +50,7 @@ class Cross(Rule):
 
 class Alternate(Rule):
     def next(self):
-        if not 1 < len(self) < self.p.until:
+        if not self.p.first < len(self) < self.p.until:
             return
         if self.held[0]:
             self.sell(size=SIZE)
@@ -76,7 +76,8 @@ def run(job, folder):
         )
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
     rule = Alternate if job["rule"] == "alternate" else Cross
-    cerebro.addstrategy(rule, until=len(ts) - 1, fast=job.get("fast", 10), slow=job.get("slow", 30))
+    periods = {"fast": job.get("fast", 10), "slow": job.get("slow", 30)}
+    cerebro.addstrategy(rule, first=job["first"], until=len(ts) - 1, **periods)
     (strategy,) = cerebro.run()
     return lambda: {
         "fills": [

@@ -1,6 +1,8 @@
 """The floor: the engine wired by hand, with the same chunks and the same tables as the framework's runs."""
 
-from engine import BarsConfig, QuotesConfig, fills_of, settings_of, venue
+from decimal import Decimal
+
+from engine import BarsConfig, QuotesConfig, VenueTerms, fills_of, settings_of, venue
 from nautilus_trader.backtest import BacktestDataConfig, BacktestEngineConfig, BacktestNode, BacktestRunConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
 from nautilus_trader.model import BarType, Currency, InstrumentId, NautilusDataType, Venue
@@ -41,7 +43,7 @@ def built(job, folder):
     node = BacktestNode(
         [
             BacktestRunConfig(
-                venues=[venue(job)("SIM")],
+                venues=[venue("SIM", VenueTerms(cash=job["cash"], fee=Decimal(job["fee"])))],
                 data=[data_of(job, folder, symbol) for symbol in job["symbols"]],
                 engine=BacktestEngineConfig(logging=LoggerConfig(stdout_level=LogLevel.OFF)),
                 id="run",

@@ -6,7 +6,16 @@ equity curve; none of that is switched off. Composing the plan is not timed, nor
 
 from decimal import Decimal
 
-from engine import STRATEGIES, BarsConfig, QuotesConfig, fills_of, settings_of, venue
+from engine import (
+    STRATEGIES,
+    BarsConfig,
+    QuotesConfig,
+    VenueTerms,
+    cross_signals,
+    fills_of,
+    settings_of,
+    venue,
+)
 from protocol import serve
 from with_engine import timings
 
@@ -48,7 +57,7 @@ def read(job, folder, result):
 
 def plan_of(job, folder):
     """The plan of a node with these specs."""
-    return plan_node(node_of(job, folder), specs=specs_of(job))
+    return plan_node(node_of(job, folder), specs=specs())
 
 
 def node_of(job, folder):
@@ -60,7 +69,7 @@ def node_of(job, folder):
         data = [{"bars": name} for name in settings["bar_types"]]
     return {
         "catalog": str(folder / "catalog"),
-        "venues": [{"name": "SIM", "use": "bench"}],
+        "venues": [{"name": "SIM", "use": "bench", "config": {"cash": job["cash"], "fee": job["fee"]}}],
         "data": data,
         "strategies": [{"id": "subject", "use": job["rule"], "config": settings}],
         "risk": [{"use": "cap"}] if job.get("ruled") else [],
@@ -68,14 +77,16 @@ def node_of(job, folder):
     }
 
 
-def specs_of(job):
+def specs():
     """The plugins a node of the benchmark uses."""
     return [
         *(
-            StrategySpec(name=name, strategy=kind, config=QuotesConfig if name == "quotes" else BarsConfig)
-            for name, kind in STRATEGIES.items()
+            StrategySpec(name=name, strategy=STRATEGIES[name], config=BarsConfig)
+            for name in ("portfolio", "alternate", "timed")
         ),
-        VenueSpec(name="bench", config=Empty, backtest=venue(job)),
+        StrategySpec(name="quotes", strategy=STRATEGIES["quotes"], config=QuotesConfig),
+        StrategySpec(name="cross", strategy=STRATEGIES["cross"], config=BarsConfig, signals=cross_signals),
+        VenueSpec(name="bench", config=VenueTerms, backtest=venue),
         RiskSpec(name="cap", rule=Cap, config=Empty),
     ]
 

@@ -8,7 +8,7 @@ LOTS = 10_000
 
 
 @numba.njit(cache=True)
-def cross(close, fast, slow):
+def cross(close, fast, slow, first):
     """Rows and signed lots of every order; the averages are seeded with a simple average."""
     rows, lots = np.empty(len(close), np.int64), np.empty(len(close), np.int64)
     count, held, quick, calm = 0, 0, 0.0, 0.0
@@ -22,7 +22,7 @@ def cross(close, fast, slow):
             calm += price / slow
         else:
             calm += (price - calm) * (2.0 / (slow + 1.0))
-        if row < slow:
+        if row < first:
             continue
         wanted = 0 if row == len(close) - 2 else 1 if quick > calm else -1
         if wanted != held:
@@ -66,7 +66,7 @@ def run(job, folder):
             if job["rule"] == "alternate":
                 rows, lots = alternate(len(close) - 3, 1, 1)
             else:
-                rows, lots = cross(close, job.get("fast", 10), job.get("slow", 30))
+                rows, lots = cross(close, job.get("fast", 10), job.get("slow", 30), job["first"])
             ticks = close[rows]
         cash = value(cash, float(job["fee"]), lots, ticks)
         fills.append((number, rows, lots, ticks))

@@ -41,10 +41,10 @@ def run(job, folder):
     elif job["rule"] == "grid":
         fast = {period: ema(closes[0], period) for period in {point[0] for point in job["points"]}}
         slow = {period: ema(closes[0], period) for period in {point[1] for point in job["points"]}}
-        targets = [target(fast[one], slow[other], other) for one, other in job["points"]]
+        targets = [target(fast[one], slow[other], job["first"]) for one, other in job["points"]]
     else:
         periods = job.get("fast", 10), job.get("slow", 30)
-        targets = [target(*(ema(close, period) for period in periods), periods[1]) for close in closes]
+        targets = [target(*(ema(close, period) for period in periods), job["first"]) for close in closes]
     shared = len(closes) > 1
     portfolio = vbt.Portfolio.from_orders(
         np.column_stack(closes),
@@ -54,7 +54,7 @@ def run(job, folder):
         init_cash=float(job["cash"]),
         **({"group_by": True, "cash_sharing": True} if shared else {}),
     )
-    records = portfolio.orders.values
+    records = portfolio.orders.records_arr
     equity = portfolio.final_value()
     return lambda: read(job, records, equity)
 
