@@ -6,6 +6,7 @@ what is traded; `framework.screen.terms` says what that excludes.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from framework.engine import backtest
-from framework.errors import CheckFailed
+from framework.errors import CheckFailed, CompositionError
 from framework.screen import confirm, ledger
 from framework.screen.ranking import OBJECTIVES, Score, ranked
 from framework.screen.tape import Tape, money, read
-from framework.screen.terms import the_strategy, the_stream, the_terms
+from framework.screen.terms import check_limits, the_strategy, the_stream, the_terms
 from framework.signals import first_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from framework.compose import Plan
     from framework.result import Result
@@ -33,6 +36,8 @@ __all__ = ["OBJECTIVES", "Screen", "Screened", "screen"]
 
 CUTS = 8
 """Places at which the bars of a confirmed point are cut, to see whether its signals look ahead."""
+BATCH = 256
+"""Points composed at a time: a plan is much larger than a score."""
 NOT_KEPT = np.zeros((0, 4), np.int64)
 
 
@@ -120,6 +125,7 @@ class Screen:
                 f"int64 for each of {len(bars.close)} bars",
                 remedy="Report it to the plugin; see framework.Signals.",
             )
+        check_limits(bars.instrument, sizes(target, at_once=signals.turns_at_once), bars.prices)
         amounts = money(bars, terms, int(np.abs(target).max()))
         account = ledger.Account(
             *ledger.keep(
@@ -163,24 +169,29 @@ def screen(
     ranked((), objective)
     began = time.perf_counter()
     work = Screen()
-    plans = [(number, point, plan_of(point)) for number, point in points]
-    for _, _, plan in plans:
-        work.tape(plan)
+    scores: list[Score] = []
 
     def score(entry: tuple[int, Mapping[str, str], Plan]) -> Score:
-        made = work.score(*entry)
+        try:
+            made = work.score(*entry)
+        except CompositionError as error:
+            error.where = error.where or _named(entry[1])
+            raise
         if progress is not None:
             progress()
         return made
 
     with ThreadPoolExecutor(os.process_cpu_count()) as threads:
-        scores = ranked(threads.map(score, plans), objective)
+        for some in itertools.batched(points, BATCH, strict=False):
+            plans = [(number, point, plan_of(point)) for number, point in some]
+            work.tape(plans[0][2])
+            scores += threads.map(score, plans)
+    scores = ranked(scores, objective)
     between = time.perf_counter()
-    by_number = {number: plan for number, _, plan in plans}
     best = [entry for entry in scores[:top] if entry.problem is None]
-    confirmed = [work.confirm(entry, by_number[entry.number]) for entry in best]
+    confirmed = [work.confirm(entry, plan_of(entry.point)) for entry in best]
     ended = time.perf_counter()
-    tape = work.tape(plans[0][2])
+    tape = work.tape(plan_of(scores[0].point))
     return Screened(
         scores,
         confirmed,
@@ -188,6 +199,18 @@ def screen(
         len(tape.bars),
         (between - began, ended - between),
     )
+
+
+def sizes(target: NDArray[np.int64], *, at_once: bool) -> tuple[int, int]:
+    """The smallest and the largest order, in steps, that the targets lead to; 0 and 0 for none."""
+    before = np.concatenate([[0], target])
+    after = np.append(target, 0)
+    turns = before.astype(bool) & after.astype(bool) & ((before > 0) != (after > 0))
+    orders = np.abs(after - before)
+    if not at_once:
+        orders = np.concatenate([orders[~turns], np.abs(before[turns]), np.abs(after[turns])])
+    orders = orders[orders > 0]
+    return (int(orders.min()), int(orders.max())) if len(orders) else (0, 0)
 
 
 def _named(point: Mapping[str, str]) -> str:

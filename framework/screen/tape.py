@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,12 +35,14 @@ class Tape:
         close: int64, ticks of the price precision.
         book_price: int64, ticks: the price at which an order sent on the bar fills.
         book_size: int64, steps of the size precision: how much of it; 0 for no market yet.
+        prices: The lowest and the highest price there is.
     """
 
     bars: Bars
     close: NDArray[np.int64]
     book_price: NDArray[np.int64]
     book_size: NDArray[np.int64]
+    prices: tuple[Decimal, Decimal]
 
     @property
     def instrument(self) -> Any:
@@ -83,7 +86,8 @@ def read(plan: Plan, stream: Stream) -> Tape:
     )
     increment = int(instrument.size_increment.as_decimal().scaleb(instrument.size_precision))
     book_price, book_size = ledger.book(prices, volume, increment)
-    return Tape(bars, prices[3], book_price, book_size)
+    lowest, highest = (Decimal(int(price)).scaleb(-precision) for price in (prices.min(), prices.max()))
+    return Tape(bars, prices[3], book_price, book_size, (lowest, highest))
 
 
 def whole(column: pa.ChunkedArray, precision: int, name: str) -> NDArray[np.int64]:

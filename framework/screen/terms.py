@@ -140,6 +140,38 @@ def the_terms(plan: Plan, instrument: Any) -> Terms:
     return Terms(Decimal(fees["taker"]), balance, currency, Decimal(leverage))
 
 
+def check_limits(instrument: Any, orders: tuple[int, int], prices: tuple[Decimal, Decimal]) -> None:
+    """Refuse orders that the instrument may not take.
+
+    Args:
+        instrument: The engine's.
+        orders: The smallest and the largest, in steps of the size precision.
+        prices: The lowest and the highest that they may be filled at.
+
+    Raises:
+        CompositionError: One is beyond a limit, or could be.
+    """
+    if not any(orders):
+        return
+    smallest, largest = (Decimal(order).scaleb(-instrument.size_precision) for order in orders)
+    low, high = (price * instrument.multiplier.as_decimal() for price in prices)
+    limits = {
+        "min_quantity": (instrument.min_quantity, smallest, 1),
+        "max_quantity": (instrument.max_quantity, largest, -1),
+        "min_notional": (instrument.min_notional, smallest * low, 1),
+        "max_notional": (instrument.max_notional, largest * high, -1),
+    }
+    for name, (limit, value, sign) in limits.items():
+        if limit is not None and sign * (limit.as_decimal() - value) > 0:
+            raise _refused(
+                f"orders of {smallest} to {largest} cross {name} {limit} of {instrument.id}",
+                "strategies[0].config",
+            )
+    increment = instrument.size_increment.as_decimal()
+    if smallest % increment or largest % increment:
+        raise _refused(f"orders are not whole steps of {increment}", "strategies[0].config")
+
+
 def _problems(venue: BacktestVenueConfig) -> Iterator[str]:
     if "NETTING" not in str(venue.oms_type):
         yield "it keeps a position for every entry (hedging), arrays keep one"
