@@ -1,0 +1,61 @@
+"""The simulated exchange, offered to `node.yaml` as `use: simexchange`.
+
+`framework-simexchange` runs the exchange; `clients` gives a live node the adapter to it; in a backtest the
+engine's own simulation takes its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from framework import CompositionError, VenueSpec, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from framework_simexchange.config import SimExchangeConfig
+
+
+@hookimpl
+def register_venues() -> Iterator[VenueSpec]:
+    """Offer the simulated exchange."""
+    from framework_simexchange.config import SimExchangeConfig  # noqa: PLC0415 - nothing is imported before it is listed
+    from framework_simexchange.twin import build_venue  # noqa: PLC0415 - nothing is imported before it is listed
+
+    yield VenueSpec(
+        name="simexchange",
+        config=SimExchangeConfig,
+        backtest=build_venue,
+        summary="A simulated exchange in a process of its own, with faults on request.",
+    )
+
+
+def clients(name: str, config: SimExchangeConfig) -> tuple[Any, Any, Any, Any]:
+    """What a live node builds the venue called `name` with; nothing is connected yet.
+
+    Returns:
+        Data factory, data config, execution factory, execution config, for `add_data_client` and
+        `add_exec_client`.
+
+    Raises:
+        CompositionError: The settings do not say where the exchange is.
+    """
+    from framework_simexchange.config import (  # noqa: PLC0415 - only a live node needs the adapter
+        SimExchangeDataConfig,
+        SimExchangeExecutionConfig,
+    )
+    from framework_simexchange.data import SimExchangeDataFactory  # noqa: PLC0415
+    from framework_simexchange.execution import SimExchangeExecutionFactory  # noqa: PLC0415
+
+    if config.url is None:
+        raise CompositionError(
+            f"venue {name} does not say where the exchange is",
+            remedy='Write `url: "http://127.0.0.1:PORT"` in its settings, with the port that '
+            "framework-simexchange printed.",
+        )
+    return (
+        SimExchangeDataFactory,
+        SimExchangeDataConfig(config),
+        SimExchangeExecutionFactory,
+        SimExchangeExecutionConfig(config),
+    )

@@ -1,0 +1,249 @@
+"""Requests to the exchange, and what their answers prove.
+
+An answer is one of four things. A body: done. `Refused`: the exchange said no, and nothing happened.
+`NotSent`: nothing left this machine. `Unknown`: anything else (a timeout, a broken connection, 5xx, 429, a body
+that cannot be read): it may or may not have happened, and only asking again can tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from framework import ConfigError, nanoseconds
+from framework_simexchange import signing
+from framework_simexchange.constants import MS, OUTSIDE_WINDOW
+from framework_simexchange.pace import Breaker, Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from framework_simexchange.config import SimExchangeConfig
+
+ATTEMPTS = 4
+FIRST_PAUSE = 0.1
+DEFAULT_RETRY_AFTER = 1.0
+
+
+class Unknown(Exception):  # noqa: N818 - a state of knowledge, not a malfunction
+    """Whether the request had an effect is not known.
+
+    Attributes:
+        until_ns: By the exchange's clock, when the request can no longer be taken.
+    """
+
+    def __init__(self, message: str, until_ns: int = 0) -> None:
+        super().__init__(message)
+        self.until_ns = until_ns
+
+
+class NotSent(Exception):  # noqa: N818 - a fact, not a malfunction
+    """Nothing left this machine."""
+
+
+class Refused(Exception):  # noqa: N818 - the exchange's answer, not a malfunction
+    """The exchange said no."""
+
+    def __init__(self, code: str, message: str, ns: int) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.ns = ns
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The API key and its secret; neither is ever printed."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    @staticmethod
+    def of(settings: SimExchangeConfig) -> Credentials:
+        """Read both from the environment variables that the settings name.
+
+        Raises:
+            ConfigError: One is not set.
+        """
+        names = (settings.key_env, settings.secret_env)
+        missing = [name for name in names if not os.environ.get(name)]
+        if missing:
+            raise ConfigError(
+                f"the environment has no {' and no '.join(missing)}",
+                remedy="Set it to the exchange's API key or secret before starting the node.",
+            )
+        return Credentials(*(os.environ[name] for name in names))
+
+
+class Rest:
+    """One account's requests: signed, paced, timed out, and stopped while the exchange does not answer."""
+
+    def __init__(self, settings: SimExchangeConfig) -> None:
+        self._url = URL(settings.url or "")
+        self._credentials = Credentials.of(settings)
+        self._timeout = nanoseconds(settings.timeout) / 1e9
+        self._window_ms = nanoseconds(settings.window) // MS
+        self._session: aiohttp.ClientSession | None = None
+        self.pace = Pace(settings.rate, settings.cancel_reserve)
+        self.breaker = Breaker()
+        self.offset_ns = 0
+        self.token: int | None = None
+
+    def open(self) -> None:
+        """Make the connection pool; nothing is connected before the first request."""
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def now_ns(self) -> int:
+        """The exchange's time, as far as it is known."""
+        return time.time_ns() + self.offset_ns
+
+    async def socket(self) -> aiohttp.ClientWebSocketResponse:
+        """A new WebSocket to the exchange."""
+        return await self._pool().ws_connect(
+            self._url / "v1/stream",
+            timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+            max_msg_size=1024 * 1024,
+        )
+
+    def claims(self, method: str, path: str, body: bytes = b"") -> dict[str, str]:
+        """The headers that prove a request is ours."""
+        stamp, window = str(self.now_ns() // MS), str(self._window_ms)
+        signed = signing.signature(
+            self._credentials.secret,
+            timestamp_ms=stamp,
+            window_ms=window,
+            method=method,
+            path=path,
+            body=body,
+        )
+        return {
+            signing.KEY_HEADER: self._credentials.key,
+            signing.TIME_HEADER: stamp,
+            signing.WINDOW_HEADER: window,
+            signing.SIGNATURE_HEADER: signed,
+        }
+
+    async def probe_clock(self) -> int:
+        """Ask for the exchange's time; returns how far it is ahead of ours, in nanoseconds.
+
+        Raises:
+            Unknown, NotSent, Refused: There was no proper answer.
+        """
+        before = time.time_ns()
+        answer = await self.get("/v1/time")
+        after = time.time_ns()
+        self.offset_ns = int(answer["ns"]) - (before + after) // 2
+        return self.offset_ns
+
+    async def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, attempts: int = ATTEMPTS
+    ) -> dict[str, Any]:
+        """Ask, and ask again a few times: a question changes nothing.
+
+        Raises:
+            Unknown, NotSent, Refused: As for `send`, of the last attempt.
+        """
+        pause = FIRST_PAUSE
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self.send("GET", path, params=params)
+            except (Unknown, NotSent):
+                if attempt == attempts:
+                    raise
+            except Refused as refused:
+                if refused.code != OUTSIDE_WINDOW or attempt == attempts:
+                    raise
+                self.offset_ns = refused.ns - time.time_ns()
+            await asyncio.sleep(pause)
+            pause *= 2
+        raise AssertionError("unreachable")
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        urgent: bool = False,
+    ) -> dict[str, Any]:
+        """One request, once; urgent ones use the reserve and pass an open breaker.
+
+        Raises:
+            Refused: The exchange said no.
+            NotSent: Nothing left this machine.
+            Unknown: Anything else.
+        """
+        if not urgent and not self.breaker.passes():
+            raise NotSent("the exchange does not answer; requests are held back")
+        await self.pace.turn(urgent=urgent)
+        pool = self._pool()
+        url = (self._url / path.removeprefix("/")).with_query(params or {})
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = self.claims(method, url.raw_path_qs, data)
+        if self.token is not None:
+            headers[signing.SESSION_HEADER] = str(self.token)
+        until = (int(headers[signing.TIME_HEADER]) + self._window_ms) * MS
+        started = time.monotonic()
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                pool.request(method, url, data=data, headers=headers) as answer,
+            ):
+                return self._read(answer, await answer.read(), until, started)
+        except aiohttp.ClientConnectorError as error:
+            self.breaker.failed(started)
+            raise NotSent(f"cannot connect: {error.os_error.strerror}") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self.breaker.failed(started)
+            raise Unknown(f"{type(error).__name__} after {method} {path}", until) from error
+
+    def _read(
+        self, answer: aiohttp.ClientResponse, text: bytes, until: int, started: float
+    ) -> dict[str, Any]:
+        place = f"{answer.method} {answer.url.path}"
+        if answer.status in {418, 429}:
+            self.breaker.worked()
+            self.pace.hush(_seconds(answer.headers.get("Retry-After")))
+            raise Unknown(f"{answer.status} after {place}", until)
+        body = _object(text)
+        if answer.status >= 500 or body is None:  # noqa: PLR2004 - HTTP's server errors
+            self.breaker.failed(started)
+            raise Unknown(f"{answer.status} after {place}", until)
+        self.breaker.worked()
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP's client errors
+            raise Refused(str(body.get("code")), str(body.get("message")), int(body.get("ns", 0)))
+        return body
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise NotSent("the client is not connected")
+        return self._session
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        seconds = float(text or DEFAULT_RETRY_AFTER)
+    except ValueError:
+        return DEFAULT_RETRY_AFTER
+    return seconds if 0 <= seconds < float("inf") else DEFAULT_RETRY_AFTER

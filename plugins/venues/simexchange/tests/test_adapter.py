@@ -1,0 +1,307 @@
+"""The adapter in a real node, in a process of its own, against the exchange in another."""
+
+import time
+
+import pytest
+
+
+def test_a_day_of_trading(market, node):
+    """Quotes arrive; orders fill, fill in part, rest, are modified and cancelled; the books agree."""
+    market.quote("1.10001", "1.10003")
+    assert node.wait("quote", bid="1.10001")["ask"] == "1.10003"
+
+    node.do("submit", id="A", side="BUY", qty="100")
+    assert node.wait("OrderFilled", id="A")["last_px"] == "1.10003"
+    assert node.events("A") == ["OrderInitialized", "OrderSubmitted", "OrderAccepted", "OrderFilled"]
+
+    node.do("submit", id="B", side="BUY", qty="50", price="1.09990")
+    node.wait("OrderAccepted", id="B")
+    market.quote("1.09980", "1.09985", ask_size="30")
+    assert node.wait("OrderFilled", id="B")["last_qty"] == "30"
+    node.do("modify", id="B", qty="40", price="1.09970")
+    updated = node.wait("OrderUpdated", id="B")
+    assert (updated["quantity"], updated["price"]) == ("40", "1.09970")
+    node.do("cancel", id="B")
+    node.wait("OrderCanceled", id="B")
+
+    node.do("submit", id="C", side="SELL", qty="10", trigger="1.09950", price="1.09940")
+    node.wait("OrderAccepted", id="C")
+    market.quote("1.09930", "1.09935")
+    node.wait("OrderTriggered", id="C")
+    market.quote("1.09945", "1.09950")
+    assert node.wait("OrderFilled", id="C")["last_px"] == "1.09940"
+
+    node.do("submit", id="D", side="BUY", qty="10", price="1.20000", post_only=True)
+    assert "POST_ONLY" in node.wait("OrderRejected", id="D")["reason"]
+
+    node.settle(0.3)
+    state, truth = node.state(), market.truth()
+    assert state["orders"] == {
+        "A": ["FILLED", "100"],
+        "B": ["CANCELED", "30"],
+        "C": ["FILLED", "10"],
+        "D": ["REJECTED", "0"],
+    }
+    assert sum(float(size) for size in state["positions"].values()) == 120
+    assert [p["quantity"] for p in truth["positions"]] == ["120"]
+    assert state["trades"] == sorted(fill["trade_id"] for fill in truth["fills"])
+    assert f"{truth['balances']['USD']} USD" in [b.replace("_", "") for b in state["balances"]]
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "timeout"}, {"kind": "status", "code": 504}, {"kind": "drop"}, {"kind": "garbage"}],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_submission_without_an_answer_is_asked_for_and_never_sent_again(market, node_on, fault, when):
+    node = node_on(market, window="1s", timeout="500ms")
+    market.fault(**fault, on="submit", when=when)
+    node.do("submit", id="A", side="BUY", qty="100")
+    if when == "after":
+        node.wait("OrderFilled", id="A")
+        assert "OrderRejected" not in node.events("A")
+    else:
+        assert "NOT_TAKEN" in node.wait("OrderRejected", id="A")["reason"]
+    truth = market.truth()
+    assert truth["ids"]["A"] == {"orders": int(when == "after"), "arrivals": 1, "repeats": 0}
+    assert len(truth["fills"]) == int(when == "after")
+
+
+def test_a_late_submission_is_neither_lost_nor_rejected_meanwhile(market, node_on):
+    node = node_on(market, timeout="300ms", window="5s")
+    market.fault("slow", on="submit", seconds=1.5)
+    node.do("submit", id="A", side="BUY", qty="100")
+    node.settle(1.0)
+    assert node.events("A") == ["OrderInitialized", "OrderSubmitted"]
+    node.wait("OrderFilled", id="A")
+    assert market.truth()["ids"]["A"] == {"orders": 1, "arrivals": 1, "repeats": 0}
+
+
+def test_a_cancel_of_an_order_not_known_to_exist_is_done_when_it_is_found(market, node_on):
+    node = node_on(market, timeout="300ms", window="5s")
+    market.fault("slow", on="submit", seconds=1.0)
+    node.do("submit", id="A", side="BUY", qty="100", price="1.05000")
+    node.do("cancel", id="A")
+    node.wait("OrderCanceled", id="A")
+    assert market.order("A")["status"] == "CANCELED"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_cancels_and_changes_without_an_answer_are_settled_by_asking(market, node_on, when):
+    node = node_on(market, window="1s", timeout="400ms")
+    node.do("submit", id="A", side="BUY", qty="100", price="1.05000")
+    node.wait("OrderAccepted", id="A")
+    market.fault("timeout", on="modify", when=when, seconds=1)
+    node.do("modify", id="A", qty="90")
+    node.wait("OrderUpdated" if when == "after" else "OrderModifyRejected", id="A")
+    market.fault("timeout", on="cancel", when=when, seconds=1)
+    node.do("cancel", id="A")
+    node.wait("OrderCanceled", id="A")
+    assert market.order("A")["quantity"] == ("90" if when == "after" else "100")
+
+
+def test_duplicates_reordered_late_and_lost_messages_book_each_trade_once(market, node):
+    market.fault("duplicate", count=6)
+    market.fault("reorder", on="fill")
+    market.fault("late", on="fill", seconds=0.5)
+    market.fault("lose", count=3)
+    for number in range(6):
+        node.do("submit", id=f"A{number}", side="BUY", qty="10")
+    for number in range(6):
+        node.wait("OrderFilled", id=f"A{number}")
+    node.settle(1.0)
+    truth, state = market.truth(), node.state()
+    assert [node.events(f"A{number}").count("OrderFilled") for number in range(6)] == [1] * 6
+    assert state["trades"] == sorted(fill["trade_id"] for fill in truth["fills"])
+    assert [p["quantity"] for p in truth["positions"]] == ["60"]
+    assert sum(float(size) for size in state["positions"].values()) == 60
+    assert market.control("GET", "/faults")["armed"] == []
+
+
+def test_an_order_is_over_only_when_its_last_trade_was_told(market, node):
+    market.quote("1.10000", "1.10002", ask_size="40")
+    market.fault("lose", on="fill")
+    node.do("submit", id="A", side="BUY", qty="100", price="1.10002", tif="IOC")
+    node.wait("OrderCanceled", id="A")
+    assert node.events("A")[-2:] == ["OrderFilled", "OrderCanceled"]
+
+
+def test_a_cut_stream_is_made_again_and_what_was_missed_is_had(market, node):
+    node.wait("quote", bid="1.10000")
+    market.control("POST", "/conditions", {"refuse_streams": True})
+    market.control("POST", "/cut")
+    node.do("submit", id="A", side="BUY", qty="100", price="1.09990")
+    node.wait("OrderAccepted", id="A")
+    for bid, ask in (("1.09970", "1.09980"), ("1.09971", "1.09981")):
+        market.quote(bid, ask)
+    market.control("POST", "/conditions", {"refuse_streams": False})
+    node.wait("OrderFilled", id="A")
+    node.wait("quote", bid="1.09971")
+    bids = [h["bid"] for h in node.heard if h["said"] == "quote"]
+    assert bids == ["1.10000", "1.09970", "1.09971"]
+
+
+def test_a_half_open_stream_is_noticed_within_two_heartbeats(market, node):
+    node.wait("quote", bid="1.10000")
+    market.control("POST", "/conditions", {"half_open": True})
+    market.quote("1.10010", "1.10012")
+    began = time.monotonic()
+    while market.truth()["streams"] > 0 and time.monotonic() - began < 5:
+        time.sleep(0.02)
+    silent = time.monotonic() - began
+    market.control("POST", "/conditions", {"half_open": False})
+    node.wait("quote", bid="1.10010")
+    assert silent < 2 * 0.3 + 0.3  # two heartbeats of 0.3 s, and the machine's own delays
+
+
+def test_a_dead_exchange_opens_the_breaker_in_three_seconds_and_it_closes_again(market, node):
+    market.fault("status", code=503, count=10_000)
+    began = time.monotonic()
+    number = 0
+    while time.monotonic() - began < 5:
+        number += 1
+        node.do("submit", id=f"A{number}", side="BUY", qty="1")
+        node.settle(0.2)
+        if any(h["said"] == "OrderDenied" for h in node.heard):
+            break
+    assert time.monotonic() - began < 3
+    assert "VENUE_DOWN" in node.wait("OrderDenied")["reason"]
+    market.control("DELETE", "/faults")
+    node.settle(6)
+    node.do("submit", id="B", side="BUY", qty="1")
+    node.wait("OrderFilled", id="B")
+    assert all(c["orders"] == 0 and c["arrivals"] <= 1 for name, c in market.truth()["ids"].items() if name != "B")
+
+
+def test_429_silences_orders_and_lets_cancels_pass(market, node_on):
+    node = node_on(market, window="1s")
+    node.do("submit", id="A", side="BUY", qty="10", price="1.05000")
+    node.wait("OrderAccepted", id="A")
+    market.fault("rate_limit", on="submit", seconds=3)
+    node.do("submit", id="B", side="BUY", qty="10", price="1.05000")
+    node.settle(0.3)
+    node.do("submit", id="C", side="BUY", qty="10", price="1.05000")
+    assert "RATE_LIMIT" in node.wait("OrderDenied", id="C")["reason"]
+    node.do("cancel", id="A")
+    node.wait("OrderCanceled", id="A", seconds=2)
+    assert "NOT_TAKEN" in node.wait("OrderRejected", id="B")["reason"]
+    assert market.truth()["ids"]["B"]["arrivals"] == 1
+
+
+def test_a_clock_that_is_off_stops_new_orders_and_not_cancels(market, node):
+    node.do("submit", id="A", side="BUY", qty="10", price="1.05000")
+    node.wait("OrderAccepted", id="A")
+    market.control("POST", "/conditions", {"skew_ms": 5_000})
+    node.settle(1.5)
+    node.do("submit", id="B", side="BUY", qty="10")
+    assert "CLOCK_OFFSET" in node.wait("OrderDenied", id="B")["reason"]
+    node.do("cancel", id="A")
+    node.wait("OrderCanceled", id="A")
+
+
+def test_a_trade_by_hand_becomes_an_external_position(market, node):
+    market.control("POST", "/trade", {"symbol": "EUR/USD", "side": "SELL", "quantity": "70"})
+    node.settle(0.5)
+    state = node.state()
+    assert state["positions"] == {"EUR/USD.SIMX-EXTERNAL": "-70.0"}
+    assert state["trades"] == [fill["trade_id"] for fill in market.truth()["fills"]]
+
+
+def test_a_killed_nodes_orders_and_position_are_found_by_the_next(market, node, node_on):
+    node.do("submit", id="A", side="BUY", qty="100")
+    node.do("submit", id="B", side="BUY", qty="50", price="1.09000")
+    node.do("submit", id="C", side="SELL", qty="30", price="1.20000")
+    for name, said in (("A", "OrderFilled"), ("B", "OrderAccepted"), ("C", "OrderAccepted")):
+        node.wait(said, id=name)
+    node.kill()
+    market.quote("1.08990", "1.08995")
+    after = node_on(market, lease="1s")
+    state = after.state()
+    assert state["orders"] == {"A": ["FILLED", "100"], "B": ["FILLED", "50"], "C": ["ACCEPTED", "0"]}
+    assert sum(float(size) for size in state["positions"].values()) == 150
+    after.do("cancel", id="C")
+    after.settle(0.5)
+    assert market.order("C")["status"] == "CANCELED"
+    assert after.state()["orders"]["C"] == ["CANCELED", "0"]
+    assert after.state()["trades"] == sorted(fill["trade_id"] for fill in market.truth()["fills"])
+
+
+def test_a_second_node_is_refused_and_the_first_trades_on(market, node, node_on):
+    second = node_on(market, wait=False, lease="1s")
+    second.process.wait(25)
+    second.settle(0.5)
+    assert not any(h["said"] == "started" for h in second.heard)
+    assert any("the account cannot be taken" in line for line in second.text)
+    node.do("submit", id="A", side="BUY", qty="100")
+    node.wait("OrderFilled", id="A")
+    assert market.truth()["session"] == 1
+
+
+def test_a_node_that_lost_the_account_sends_nothing_more(market, node):
+    node.wait("quote")
+    node.process.send_signal(19)  # SIGSTOP
+    deadline = time.monotonic() + 10
+    while market.take("thief") != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    node.process.send_signal(18)  # SIGCONT
+    node.settle(1.5)
+    node.do("submit", id="A", side="BUY", qty="100")
+    reason = node.wait("OrderDenied", id="A")["reason"]
+    assert "FENCED" in reason
+    assert market.truth()["orders"] == []
+
+
+def test_cancelling_all_is_one_request_for_a_thousand_orders(market, node_on):
+    node = node_on(market, rate=5_000)
+    node.do("flood", count=300)
+    node.wait("OrderAccepted", id="F-299", seconds=20)
+    before = market.truth()["requests"].get("cancel", 0)
+    node.do("cancel_all")
+    node.wait("OrderCanceled", id="F-299")
+    node.settle(0.5)
+    truth = market.truth()
+    assert {order["status"] for order in truth["orders"]} == {"CANCELED"}
+    assert truth["requests"]["cancel"] - before == 1
+
+
+def test_what_the_exchange_does_not_have_is_denied_before_it_is_sent(market, node):
+    node.do("submit", id="A", side="BUY", qty="10", price="1.05000", tif="DAY")
+    assert "UNSUPPORTED" in node.wait("OrderDenied", id="A")["reason"]
+    assert "A" not in market.truth()["ids"]
+
+
+def test_nonsense_prices_do_not_reach_the_strategy(market, node):
+    node.wait("quote", bid="1.10000")
+    for bid in ("0", "-1.1", "NaN", "1e400", "abc"):
+        market.quote(bid, "1.10002", match=False)
+    market.quote("1.10005", "1.10007")
+    node.wait("quote", bid="1.10005")
+    assert [h["bid"] for h in node.heard if h["said"] == "quote"] == ["1.10000", "1.10005"]
+
+
+def test_no_secret_is_ever_printed(market, node):
+    market.fault("status", code=503, count=3)
+    node.do("submit", id="A", side="BUY", qty="10")
+    node.settle(1.5)
+    assert not any("planted-secret" in line or "test-key" in line for line in node.text)
+
+
+def test_a_hedging_account_keeps_positions_apart(exchange_with, node_on):
+    exchange = exchange_with("--oms=hedging", "--heartbeat=0.3")
+    exchange.quote("1.10000", "1.10002")
+    node = node_on(exchange, oms="hedging")
+    node.do("submit", id="A", side="BUY", qty="100")
+    node.do("submit", id="B", side="SELL", qty="40")
+    node.wait("OrderFilled", id="A")
+    node.wait("OrderFilled", id="B")
+    assert node.state()["positions"] == {"P1": "100.0", "P2": "-40.0"}
+
+
+def test_an_account_kept_in_another_way_is_refused(market, node_on):
+    node = node_on(market, wait=False, oms="hedging")
+    node.process.wait(25)
+    node.settle(0.5)
+    assert any("keeps positions by netting" in line for line in node.text)
