@@ -11,7 +11,7 @@ from nautilus_trader.model import Money
 from framework import APPROVE, Deny, RiskRule
 from framework_exposure.earnings import ZERO, Earnings
 from framework_exposure.tally import Tally
-from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, order_money, rates
+from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, rates
 
 if TYPE_CHECKING:
     from nautilus_trader.model import OrderFilled
@@ -60,7 +60,7 @@ class CapitalBudget(RiskRule[CapitalBudgetConfig]):
         valuation = Valuation(self.market, self._rates, currency, self._max_age, proposal.mark)
         positions = self.market.open_positions(strategy_id)
         orders = self.market.pending_entries(strategy_id)
-        after, before = (Tally(valuation.unit, order_money(self.market, valuation)) for _ in range(2))
+        after, before = (Tally(valuation.value, valuation.order_money) for _ in range(2))
         try:
             after.hold(positions)
             after.expect(orders, but=proposal.order.client_order_id)

@@ -11,7 +11,7 @@ from nautilus_trader.model import Money, OrderSide
 from framework import APPROVE, Deny, Duration, RiskRule, nanoseconds
 from framework_exposure.returns import Returns
 from framework_exposure.tally import ZERO, Tally
-from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, order_money, rates
+from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, rates
 
 if TYPE_CHECKING:
     from nautilus_trader.model import InstrumentId
@@ -80,7 +80,7 @@ class CorrelationGuard(RiskRule[CorrelationGuardConfig]):
         cap = self.config.max_exposure
         valuation = Valuation(self.market, self._rates, cap.currency, self._max_age, proposal.mark)
         positions, orders = self.market.open_positions(), self.market.pending_entries()
-        after, before = (Tally(valuation.unit, order_money(self.market, valuation)) for _ in range(2))
+        after, before = (Tally(valuation.value, valuation.order_money) for _ in range(2))
         try:
             for tally in (after, before):
                 tally.hold(positions)

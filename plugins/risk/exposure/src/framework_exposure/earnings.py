@@ -68,7 +68,7 @@ class Earnings:
             if units:
                 instrument: Any = self._market.instrument(name)
                 _add(sums, cost_currency(instrument), _worth(instrument, units, valuation.price(name)))
-        return sum((amount * valuation.money(currency) for currency, amount in sums.items() if amount), ZERO)
+        return sum((valuation.money(currency, amount) for currency, amount in sums.items() if amount), ZERO)
 
 
 def _worth(instrument: Any, units: Decimal, price: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from nautilus_trader.model import Money
 
 from framework import APPROVE, Deny, RiskRule
 from framework_exposure.tally import Tally
-from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, order_money, rates
+from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, rates
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -85,7 +85,7 @@ class ExposureLimit(RiskRule[ExposureLimitConfig]):
         positions, orders = self._counted(proposal)
 
         def tally() -> Tally:
-            made = Tally(valuation.unit, order_money(self.market, valuation))
+            made = Tally(valuation.value, valuation.order_money)
             made.hold(positions)
             return made
 

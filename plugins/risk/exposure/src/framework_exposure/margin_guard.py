@@ -10,7 +10,7 @@ from nautilus_trader.model import Currency, Money, Venue
 
 from framework import APPROVE, Deny, Flatten, Halt, RiskRule
 from framework_exposure.tally import ZERO, Tally
-from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, order_money, rates
+from framework_exposure.valuation import UnpricedError, Valuation, ValuedConfig, max_age, rates
 
 if TYPE_CHECKING:
     from nautilus_trader.model import OrderFilled
@@ -148,7 +148,7 @@ class MarginGuard(RiskRule[MarginGuardConfig]):
             return None
         positions = self._here(self.market.open_positions())
         orders = self._here(self.market.pending_entries())
-        after, before = (Tally(valuation.unit, order_money(self.market, valuation)) for _ in range(2))
+        after, before = (Tally(valuation.value, valuation.order_money) for _ in range(2))
         after.hold(positions)
         after.expect(orders, but=proposal.order.client_order_id)
         after.propose(proposal)
@@ -179,7 +179,7 @@ class MarginGuard(RiskRule[MarginGuardConfig]):
         try:
             equity = self._sum(self.market.equity(config.venue), valuation)
             if config.stop_leverage is not None:
-                held = Tally(valuation.unit, order_money(self.market, valuation))
+                held = Tally(valuation.value, valuation.order_money)
                 held.hold(positions)
                 exposure = held.gross(hedging=False)
                 if exposure >= config.stop_leverage * equity:
@@ -198,7 +198,7 @@ class MarginGuard(RiskRule[MarginGuardConfig]):
     def _sum(self, sums: dict[Currency, Money], valuation: Valuation) -> Decimal:
         """Amounts in the watched currency; a currency that is not under `valued_by` is left out."""
         known = [money for currency, money in sums.items() if self._counts(currency)]
-        return sum((money.as_decimal() * valuation.money(money.currency) for money in known), ZERO)
+        return sum((valuation.money(money.currency, money.as_decimal()) for money in known), ZERO)
 
     def _counts(self, currency: Currency) -> bool:
         return currency == self.config.currency or currency in self._rates

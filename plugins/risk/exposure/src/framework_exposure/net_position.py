@@ -63,14 +63,14 @@ class NetPosition(RiskRule[NetPositionConfig]):
         positions = [item for item in self.market.open_positions() if item.instrument_id in self._names]
         orders = [item for item in self.market.pending_entries() if item.instrument_id in self._names]
 
-        def unit(instrument_id: InstrumentId, *prices: Any) -> Decimal:
-            return self._units(proposal, instrument_id, prices)
+        def units(instrument_id: InstrumentId, quantity: Decimal, *prices: Any) -> Decimal:
+            return self._units(proposal, instrument_id, quantity, prices)
 
-        def money(instrument_id: InstrumentId) -> Decimal:
-            return self._units_of_money(proposal, instrument_id)
+        def bought(instrument_id: InstrumentId, amount: Decimal) -> Decimal:
+            return self._bought(proposal, instrument_id, amount)
 
         try:
-            after, before = Tally(unit, money), Tally(unit, money)
+            after, before = Tally(units, bought), Tally(units, bought)
             for tally in (after, before):
                 tally.hold(positions)
             after.expect(orders, but=proposal.order.client_order_id)
@@ -85,19 +85,21 @@ class NetPosition(RiskRule[NetPositionConfig]):
             f"the net position in {self.config.underlying} could become {value:f}, and max_net is {cap:f}"
         )
 
-    def _units(self, proposal: Proposal, instrument_id: InstrumentId, prices: tuple[Any, ...]) -> Decimal:
+    def _units(
+        self, proposal: Proposal, instrument_id: InstrumentId, quantity: Decimal, prices: tuple[Any, ...]
+    ) -> Decimal:
         instrument = self.market.instrument(instrument_id)
-        multiplier: Decimal = instrument.multiplier.as_decimal()
+        size: Decimal = quantity * instrument.multiplier.as_decimal()
         if not instrument.is_inverse:
-            return multiplier
+            return size
         known = [abs(price.as_decimal()) for price in prices if price is not None]
         price: Decimal = min([self._price(proposal, instrument_id), *known])
-        return multiplier / price
+        return size / price
 
-    def _units_of_money(self, proposal: Proposal, instrument_id: InstrumentId) -> Decimal:
+    def _bought(self, proposal: Proposal, instrument_id: InstrumentId, amount: Decimal) -> Decimal:
         if self.market.instrument(instrument_id).is_inverse:
             raise UnpricedError(f"{instrument_id} is inverse, and an order's quantity is in quote currency")
-        return Decimal(1) / self._price(proposal, instrument_id)
+        return amount / self._price(proposal, instrument_id)
 
     def _price(self, proposal: Proposal, instrument_id: InstrumentId) -> Decimal:
         own = instrument_id == proposal.instrument_id

@@ -42,19 +42,20 @@ class Tally:
     """Lines by strategy and instrument.
 
     Args:
-        unit: What a unit of an instrument counts for, given the instrument and the prices of an order.
-        money: What a unit of an order for an amount of money counts for, given the instrument.
+        value: What a quantity of an instrument counts for, given the instrument, the quantity and the prices
+            of an order.
+        money: What an order for an amount of money counts for, given the instrument and the amount.
     """
 
-    def __init__(self, unit: Callable[..., Decimal], money: Callable[[Any], Decimal]) -> None:
+    def __init__(self, value: Callable[..., Decimal], money: Callable[[Any, Decimal], Decimal]) -> None:
         self.lines: dict[tuple[Any, Any], Line] = {}
-        self._unit = unit
+        self._value = value
         self._money = money
 
     def hold(self, positions: Iterable[Any]) -> None:
         """Add open positions."""
         for position in positions:
-            amount = position.quantity.as_decimal() * self._unit(position.instrument_id)
+            amount = self._value(position.instrument_id, position.quantity.as_decimal())
             line = self._line(position.strategy_id, position.instrument_id)
             if position.is_long:
                 line.long += amount
@@ -88,12 +89,15 @@ class Tally:
         return max(held + buys, sells - held)
 
     def _order(self, order: Any, instrument_id: Any, left: Decimal, *prices: Any) -> None:
-        unit = self._money(instrument_id) if order.is_quote_quantity else self._unit(instrument_id, *prices)
+        if order.is_quote_quantity:
+            amount = self._money(instrument_id, left)
+        else:
+            amount = self._value(instrument_id, left, *prices)
         line = self._line(order.strategy_id, instrument_id)
         if order.is_buy:
-            line.buys += left * unit
+            line.buys += amount
         else:
-            line.sells += left * unit
+            line.sells += amount
 
     def _line(self, strategy_id: Any, instrument_id: Any) -> Line:
         return self.lines.setdefault((strategy_id, instrument_id), Line())

@@ -11,8 +11,6 @@ from nautilus_trader.model import InstrumentId
 from framework import CompositionError, Duration, PluginConfig, cost_currency, nanoseconds, refuse_repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nautilus_trader.model import Currency
 
     from framework import Mark, Market
@@ -67,13 +65,13 @@ class Valuation:
         self._max_age = max_age
         self._now = market.now()
         self._marks = {} if mark is None else {mark.instrument_id: mark}
-        self._known: dict[Any, tuple[Any, Decimal, Decimal]] = {}
+        self._known: dict[Any, tuple[Any, Decimal, Ratio]] = {}
 
-    def unit(self, instrument_id: InstrumentId, *prices: Any) -> Decimal:
-        """What one unit of an instrument is worth, without a sign.
+    def value(self, instrument_id: InstrumentId, quantity: Decimal, *prices: Any) -> Decimal:
+        """What a quantity of an instrument is worth, at the dearest of the mark and the prices given.
 
-        That is the dearest of the mark and the prices given: an order is worth what it would cost at the
-        worst of its own prices and the market's. An inverse contract is dearest at its lowest price.
+        An order is worth what it would cost at the worst of its own prices and the market's, which for an
+        inverse contract is the lowest.
 
         Raises:
             UnpricedError: It has no fresh price, or no price turns its currency into the one asked for.
@@ -81,33 +79,36 @@ class Valuation:
         known = self._known.get(instrument_id)
         if known is None:
             known = self._known[instrument_id] = self._look_up(instrument_id)
-        instrument, mark, rate = known
+        instrument, mark, (numerator, denominator) = known
         own: list[Decimal] = [abs(price.as_decimal()) for price in prices if price is not None]
-        multiplier: Decimal = instrument.multiplier.as_decimal()
+        size: Decimal = quantity * instrument.multiplier.as_decimal()
         if not instrument.is_inverse:
-            return multiplier * max([abs(mark), *own]) * rate
-        price = min([abs(mark), *own])
+            return size * max([mark, *own]) * numerator / denominator
+        price = min([mark, *own])
         if not price:
             raise UnpricedError(f"{instrument_id} has a price of zero")
-        return multiplier / price * rate
+        return size * numerator / (price * denominator)
 
-    def money(self, currency: Currency) -> Decimal:
-        """What one unit of another currency is worth.
+    def money(self, currency: Currency, amount: Decimal) -> Decimal:
+        """What an amount of another currency is worth.
 
         Raises:
             UnpricedError: No price says so.
         """
-        if currency == self._currency:
-            return ONE
-        source = self._rates.get(currency)
-        if source is None:
-            raise UnpricedError(
-                f"nothing turns {currency} into {self._currency}; name one that does under valued_by"
-            )
-        price = self.price(source[0])
-        if not price:
-            raise UnpricedError(f"{source[0]} has a price of zero")
-        return ONE / price if source[1] else price
+        numerator, denominator = self._rate(currency)
+        return amount * numerator / denominator
+
+    def order_money(self, instrument_id: InstrumentId, amount: Decimal) -> Decimal:
+        """What an order for an amount of money is worth: it is in the instrument's quote currency.
+
+        Raises:
+            UnpricedError: No price says so.
+        """
+        instrument = self._market.instrument(instrument_id)
+        if instrument is None:
+            raise UnpricedError(f"{instrument_id} is not an instrument of this node")
+        currency = instrument.quote_currency if instrument.is_inverse else cost_currency(instrument)
+        return self.money(currency, amount)
 
     def price(self, instrument_id: InstrumentId) -> Decimal:
         """The last price.
@@ -127,12 +128,28 @@ class Valuation:
         price: Decimal = mark.price.as_decimal()
         return price
 
-    def _look_up(self, instrument_id: InstrumentId) -> tuple[Any, Decimal, Decimal]:
+    def _look_up(self, instrument_id: InstrumentId) -> tuple[Any, Decimal, Ratio]:
         instrument = self._market.instrument(instrument_id)
         if instrument is None:
             raise UnpricedError(f"{instrument_id} is not an instrument of this node")
-        return instrument, self.price(instrument_id), self.money(cost_currency(instrument))
+        return instrument, abs(self.price(instrument_id)), self._rate(cost_currency(instrument))
 
+    def _rate(self, currency: Currency) -> Ratio:
+        if currency == self._currency:
+            return ONE, ONE
+        source = self._rates.get(currency)
+        if source is None:
+            raise UnpricedError(
+                f"nothing turns {currency} into {self._currency}; name one that does under valued_by"
+            )
+        price = self.price(source[0])
+        if not price:
+            raise UnpricedError(f"{source[0]} has a price of zero")
+        return (ONE, price) if source[1] else (price, ONE)
+
+
+type Ratio = tuple[Decimal, Decimal]
+"""Numerator and denominator, kept apart so that only the last division rounds."""
 
 type Rates = dict[Currency, tuple[InstrumentId, bool]]
 """By currency: the instrument whose price values it, and that the price must be divided by to do so."""
@@ -164,14 +181,3 @@ def rates(market: Market, config: ValuedConfig, into: Currency) -> Rates:
 def max_age(config: ValuedConfig) -> int:
     """The greatest age of a price, in nanoseconds."""
     return nanoseconds(config.max_mark_age)
-
-
-def order_money(market: Market, valuation: Valuation) -> Callable[[InstrumentId], Decimal]:
-    """What a unit of an order for an amount of money is worth: one of the instrument's quote currency."""
-
-    def unit(instrument_id: InstrumentId) -> Decimal:
-        instrument = market.instrument(instrument_id)
-        inverse = instrument.is_inverse
-        return valuation.money(instrument.quote_currency if inverse else cost_currency(instrument))
-
-    return unit
