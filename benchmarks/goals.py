@@ -86,7 +86,8 @@ def value_of(goal: Goal, rows: Mapping[str, Mapping[str, Rounds]]) -> float | No
     if ours is None or (goal.to and theirs is None):
         return None
     if goal.figure == "rss":
-        return ours.rss[0] / (theirs.rss[0] if theirs else GIB)
+        held, other = ours.rss[0], theirs.rss[0] if theirs else GIB
+        return held / other if held is not None and other else None
     assert theirs is not None
     if goal.figure == "added":
         return statistics.median(one - other for one, other in zip(ours.p50_us, theirs.p50_us, strict=True))

@@ -54,11 +54,13 @@ class Entry:
 
 @dataclass
 class Rounds:
-    """What a contender did in each round, in order: seconds by the clock, of the processor, and the rest."""
+    """What a contender did in each round, in order: seconds by the clock and of the processor, and the rest.
+
+    Memory and the processor's seconds are None where workers did the work."""
 
     seconds: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    rss: list[int] = field(default_factory=list)
+    cpu: list[float | None] = field(default_factory=list)
+    rss: list[int | None] = field(default_factory=list)
     p50_us: list[float] = field(default_factory=list)
 
     def add(self, answer: Mapping[str, Any]) -> None:
@@ -185,9 +187,10 @@ def _answer(name: str, entry: Entry, worker: Worker, home: Path) -> dict[str, An
     return answer
 
 
-def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Each round's own ratio, sorted."""
-    return sorted(one / other for one, other in zip(ours, theirs, strict=True))
+def ratios(ours: Sequence[float | None], theirs: Sequence[float | None]) -> list[float]:
+    """Each round's own ratio, sorted; none where a figure is not known."""
+    pairs = zip(ours, theirs, strict=True)
+    return sorted(one / other for one, other in pairs if one is not None and other)
 
 
 def noise() -> dict[str, float]:

@@ -16,7 +16,7 @@ from benchmarks.measure import ratios
 from benchmarks.rows import SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from benchmarks.measure import Rounds
     from benchmarks.rows import Row
@@ -117,19 +117,18 @@ def row_text(measured: Measured) -> str:
     if measured.void:
         return "\n".join([*lines, f"  VOID: {measured.void}"])
     width = max(map(len, [*measured.rounds, "contender"]))
-    unit = f"{measured.row.unit}/s"
-    lines.append(
-        f"  {'contender':<{width}} {'seconds':>9} {unit:>12} {'peak MiB':>9} {'framework / it':>15} {'rounds':>15}"
-    )
+    heads = ("seconds", f"{measured.row.unit}/s", "peak MiB", "framework/it", "rounds", "by cpu")
+    lines.append(f"  {'contender':<{width}}" + _cells(heads))
     for name, took in measured.rounds.items():
-        line = (
-            f"  {name:<{width}} {statistics.median(took.seconds):>9.4f} "
-            f"{measured.count / statistics.median(took.seconds):>12,.0f} {took.rss[0] / MIB:>9,.0f}"
-        )
+        seconds = statistics.median(took.seconds)
+        memory = "-" if took.rss[0] is None else f"{took.rss[0] / MIB:,.0f}"
+        cells = [f"{seconds:.4f}", f"{measured.count / seconds:,.0f}", memory]
         if name != OURS and OURS in measured.rounds:
-            found = ratios(measured.rounds[OURS].seconds, took.seconds)
-            line += f" {statistics.median(found):>15.3f} {f'{found[0]:.3f}-{found[-1]:.3f}':>15}"
-        lines.append(line)
+            ours = measured.rounds[OURS]
+            found, cpu = ratios(ours.seconds, took.seconds), ratios(ours.cpu, took.cpu)
+            cells += [f"{statistics.median(found):.3f}", f"{found[0]:.3f}-{found[-1]:.3f}"]
+            cells.append(f"{statistics.median(cpu):.3f}" if cpu else "-")
+        lines.append(f"  {name:<{width}}" + _cells(cells))
     if "engine again" in measured.rounds:
         same = ratios(measured.rounds["engine again"].seconds, measured.rounds["engine"].seconds)
         lines.append(f"  control, engine again / engine: {statistics.median(same):.3f}")
@@ -138,6 +137,10 @@ def row_text(measured: Measured) -> str:
             lines.append(f"  {name}: {statistics.median(took.p50_us):.1f} us an order at p50")
     lines.extend(f"  {name:<{width}} could not be installed: {why}" for name, why in measured.absent.items())
     return "\n".join(lines)
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return "".join(f" {cell:>{width}}" for cell, width in zip(cells, (9, 12, 8, 12, 16, 7), strict=False))
 
 
 def closing_text(report: Report) -> str:
@@ -181,7 +184,7 @@ def _took(measured: Measured, name: str) -> dict[str, Any]:
     seconds = statistics.median(took.seconds)
     plain: dict[str, Any] = {
         "seconds": [round(value, 6) for value in took.seconds],
-        "cpu_seconds": [round(value, 6) for value in took.cpu],
+        "cpu_seconds": [None if value is None else round(value, 6) for value in took.cpu],
         "median_seconds": round(seconds, 6),
         "per_second": round(measured.count / seconds),
         "peak_rss_bytes": took.rss[0],
@@ -192,6 +195,8 @@ def _took(measured: Measured, name: str) -> dict[str, Any]:
         found = ratios(measured.rounds[OURS].seconds, took.seconds)
         plain["framework_ratio"] = round(statistics.median(found), 4)
         plain["framework_ratio_rounds"] = [round(value, 4) for value in found]
+        cpu = ratios(measured.rounds[OURS].cpu, took.cpu)
+        plain["framework_cpu_ratio"] = round(statistics.median(cpu), 4) if cpu else None
     return plain
 
 

@@ -1,4 +1,4 @@
-"""The limit of an import: pyarrow reading the CSV file, guessing types, and writing Parquet; nothing is checked."""
+"""The limit of an import: pyarrow reads the CSV file, guesses types, writes Parquet and checks nothing."""
 
 from pathlib import Path
 

@@ -16,6 +16,8 @@ import numpy as np
 
 TICK = 100_000
 """Ticks in 1.0: prices are the integer divided by this."""
+OF_WORKERS = {"cpu": None, "rss": None}
+"""Not known where workers of workers did the work."""
 
 
 def serve(work):

@@ -3,7 +3,7 @@
 import os
 
 import grid
-from protocol import serve
+from protocol import OF_WORKERS, serve
 
 from framework.sweep import pool
 
@@ -17,6 +17,7 @@ def work(job, folder):
         return lambda: {
             "counts": [row.orders for row in rows],
             "equities": [str(row.equity["USD"]) for row in rows],
+            **OF_WORKERS,
         }
 
     return run

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 
 from nautilus_trader.model import Currency, Venue
-from protocol import serve
+from protocol import OF_WORKERS, serve
 from with_engine import built
 
 
@@ -29,7 +29,11 @@ def run(job, folder):
     jobs = [{**job, "rule": "cross", "fast": fast, "slow": slow} for fast, slow in job["points"]]
     with ProcessPoolExecutor(os.process_cpu_count()) as pool:
         found = list(pool.map(point, jobs, [folder] * len(jobs)))
-    return lambda: {"counts": [count for count, _ in found], "equities": [equity for _, equity in found]}
+    return lambda: {
+        "counts": [count for count, _ in found],
+        "equities": [equity for _, equity in found],
+        **OF_WORKERS,
+    }
 
 
 if __name__ == "__main__":
