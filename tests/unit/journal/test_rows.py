@@ -72,11 +72,15 @@ def test_a_mask_reaches_every_text():
 def test_the_hash_is_a_sha256_over_the_hash_before_and_the_row():
     first = hashlib.sha256(b"framework journal 1").digest()
     text = b'[1, 5, "intent", "s", "vwap", "O-1"]\n{"a":1}'
-    assert chained(first, 1, 5, "intent", "s", "vwap", "O-1", '{"a":1}') == hashlib.sha256(first + text).digest()
+    assert (
+        chained(first, 1, 5, "intent", "s", "vwap", "O-1", '{"a":1}') == hashlib.sha256(first + text).digest()
+    )
 
 
 def test_where_one_name_ends_and_the_next_begins_matters():
-    assert chained(b"", 1, 2, "mark", "s", "ab", "c", "{}") != chained(b"", 1, 2, "mark", "s", "a", "bc", "{}")
+    assert chained(b"", 1, 2, "mark", "s", "ab", "c", "{}") != chained(
+        b"", 1, 2, "mark", "s", "a", "bc", "{}"
+    )
 
 
 @given(PLAIN)

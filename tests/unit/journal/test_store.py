@@ -124,7 +124,9 @@ def test_one_process_writes(path):
     with Journal.open(path, session="s1"):
         script = "import sys; from pathlib import Path; from framework.journal import Journal\n"
         script += "Journal.open(Path(sys.argv[1]), session='s2')"
-        done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", script, path], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 1
         assert "another process writes this journal" in done.stderr
         with pytest.raises(JournalError, match="another process"):
@@ -135,7 +137,8 @@ def test_one_process_writes(path):
 def test_threads_may_write_at_once(path):
     with Journal.open(path, session="s1") as journal:
         threads = [
-            threading.Thread(target=lambda: [journal.append("event", {}) for _ in range(50)]) for _ in range(4)
+            threading.Thread(target=lambda: [journal.append("event", {}) for _ in range(50)])
+            for _ in range(4)
         ]
         for thread in threads:
             thread.start()
@@ -157,7 +160,7 @@ def test_a_closed_journal_takes_nothing(path):
 
 
 def test_what_cannot_be_written_ends_the_journal(path):
-    """A foreign writer holds the file: the row cannot be written, and no later one is, even when it could be."""
+    """A foreign writer holds the file: no row can be written, and none is later, even when it could be."""
     journal = Journal.open(path, session="s1")
     journal.append("intent", {"n": 1})
     foreign = apsw.Connection(str(path))
@@ -193,7 +196,6 @@ def test_a_second_writer_without_the_lock_ends_the_journal_too(path):
     with pytest.raises(JournalError, match="ConstraintError"):
         journal.append("intent", {})
     journal.close()
-
 
 
 def test_the_mark_says_what_is_on_the_disk(path):

@@ -1,0 +1,162 @@
+"""Faults 1 and 8: a writer killed at any moment loses no row that it was told was safe."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from framework.journal import Journal, read, verify
+
+WRITER = textwrap.dedent("""
+    import sys
+    from pathlib import Path
+    from framework.journal import Journal
+
+    journal = Journal.open(Path(sys.argv[1]), session=sys.argv[2])
+    print("ready", flush=True)
+    number = 0
+    while True:
+        number += 1
+        body = {"n": number, "x": "y" * (number % 900)}
+        if number % 7 == 0:
+            rows = journal.append_many([("intent", body, "vwap", f"O-{number}-{leg}") for leg in range(3)])
+        else:
+            rows = [journal.append("event" if number % 3 else "intent", body)]
+        # What the process says here it was told: the row is safe.
+        sys.stdout.write("".join(f"{row.seq} {row.hash.hex()}\\n" for row in rows))
+        sys.stdout.flush()
+""")
+
+
+def killed_writer(path, session, after):
+    """Runs a writer, kills it, and gives the rows it had been told were safe."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, path, session],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout.readline() == "ready\n", writer.stderr.read()
+    timer = time.monotonic() + after
+    lines = []
+    while time.monotonic() < timer:
+        lines.append(writer.stdout.readline())
+    writer.send_signal(signal.SIGKILL)
+    rest, _ = writer.communicate()
+    # A last line that the kill cut short tells nothing.
+    lines += rest.splitlines(keepends=True)
+    return dict(line.split() for line in lines if line.endswith("\n"))
+
+
+def kill(path, times, seed):
+    draw = random.Random(seed)
+    told = {}
+    for turn in range(times):
+        told |= killed_writer(path, f"s{turn}", draw.uniform(0, 0.08))
+        rows = {str(row.seq): row.hash.hex() for row in read(path)}
+        missing = {seq: hashed for seq, hashed in told.items() if rows.get(seq) != hashed}
+        assert not missing, f"seed {seed}, kill {turn}: acknowledged rows are gone: {sorted(missing)}"
+        assert verify(path).errors == (), f"seed {seed}, kill {turn}"
+    assert len(told) > times
+    with Journal.open(path, session="last") as journal:
+        assert journal.append("intent", {}).seq == len(rows) + 1
+    assert verify(path).errors == ()
+
+
+def test_ten_kills_lose_nothing_acknowledged(tmp_path):
+    kill(tmp_path / "journal.db", 10, seed=1)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_lose_nothing_acknowledged(tmp_path):
+    kill(tmp_path / "journal.db", 200, seed=2)
+
+
+@pytest.mark.parametrize("line", range(1, 12))
+def test_a_kill_at_any_step_of_making_a_journal_leaves_one_that_opens(tmp_path, line):
+    """The process kills itself when it comes to the n-th of the calls that make a journal."""
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from pathlib import Path
+        from framework.journal import Journal
+        left = int(sys.argv[2])
+
+        def profile(frame, event, argument):
+            global left
+            left -= event == "c_call" and type(getattr(argument, "__self__", None)).__name__ == "Connection"
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(profile)
+        journal = Journal.open(Path(sys.argv[1]), session="s1")
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    path = tmp_path / "journal.db"
+    done = subprocess.run([sys.executable, "-c", script, path, str(line)], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Journal.open(path, session="s2") as journal:
+        journal.append("intent", {})
+    assert verify(path).errors == ()
+
+
+SYNCS = textwrap.dedent("""
+    import json, sys
+    from pathlib import Path
+    import apsw
+
+    synced = []
+
+    class Counting(apsw.VFS):
+        def __init__(self):
+            super().__init__("counting", "unix", makedefault=True)
+
+        def xOpen(self, name, flags):
+            return File(name, flags)
+
+    class File(apsw.VFSFile):
+        def __init__(self, name, flags):
+            self.name = name.filename() if isinstance(name, apsw.URIFilename) else name
+            super().__init__("unix", name, flags)
+
+        def xSync(self, flags):
+            synced.append(Path(self.name).name)
+            return super().xSync(flags)
+
+    vfs = Counting()
+    from framework.journal import Journal
+
+    counts = {}
+    with Journal.open(Path(sys.argv[1]), session="s") as journal:
+        journal.append("intent", {})
+        journal.append("event", {})
+        for kind in ("intent", "operator", "decision", "event", "sent", "mark", "clock", "flush", "flush"):
+            synced.clear()
+            journal.flush() if kind == "flush" else journal.append(kind, {})
+            counts.setdefault(kind, []).append(synced[:])
+    print(json.dumps(counts))
+""")
+
+
+def test_an_intent_is_synced_to_the_disk_before_append_returns_and_an_event_is_not(tmp_path):
+    """Counted below SQLite, where it asks the system to put the log on the disk."""
+    done = subprocess.run(
+        [sys.executable, "-c", SYNCS, tmp_path / "journal.db"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    log = ["journal.db-wal"]
+    assert json.loads(done.stdout) == {
+        "intent": [log],
+        "operator": [log],
+        "decision": [log],
+        "event": [[]],
+        "sent": [[]],
+        "mark": [[]],
+        "clock": [[]],
+        "flush": [log, []],
+    }
