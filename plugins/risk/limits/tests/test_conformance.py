@@ -7,6 +7,7 @@ from framework_limits.allow_list import AllowListConfig
 from framework_limits.max_open_positions import MaxOpenPositionsConfig
 from framework_limits.order_limits import Caps, OrderLimitsConfig
 from framework_limits.order_rate import OrderRateConfig
+from framework_limits.permissions import Grant, PermissionsConfig
 from framework_limits.price_collar import PriceCollarConfig
 from nautilus_trader.model import InstrumentId, Money, Quantity
 
@@ -76,3 +77,10 @@ class TestAllowList(RiskRuleKit):
 
     def config(self, market):
         return AllowListConfig(instruments=["AAPL.SIM"], sides=["buy"], order_types=["market", "limit"])
+
+
+class TestPermissions(RiskRuleKit):
+    spec = SPECS["permissions"]
+
+    def config(self, market):
+        return PermissionsConfig(grants=[Grant(strategy="subject", instruments=["AAPL.SIM"])])

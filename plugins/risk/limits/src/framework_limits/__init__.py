@@ -20,6 +20,7 @@ def register_risk() -> Iterator[RiskSpec]:
     )
     from framework_limits.order_limits import OrderLimits, OrderLimitsConfig  # noqa: PLC0415 - imported when listed
     from framework_limits.order_rate import OrderRate, OrderRateConfig  # noqa: PLC0415 - imported when listed
+    from framework_limits.permissions import Permissions, PermissionsConfig  # noqa: PLC0415 - imported when listed
     from framework_limits.price_collar import PriceCollar, PriceCollarConfig  # noqa: PLC0415 - imported when listed
 
     yield RiskSpec(
@@ -51,4 +52,10 @@ def register_risk() -> Iterator[RiskSpec]:
         rule=AllowList,
         config=AllowListConfig,
         summary="Which instruments, sides and order types may be used at all.",
+    )
+    yield RiskSpec(
+        name="permissions",
+        rule=Permissions,
+        config=PermissionsConfig,
+        summary="Who may trade what: whatever is not granted is denied.",
     )

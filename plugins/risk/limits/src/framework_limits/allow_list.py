@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
-from nautilus_trader.model import InstrumentId
 
 from framework import APPROVE, Deny, PluginConfig, RiskRule
+from framework_limits.names import Instruments, Names, refuse_nonsense
 
 if TYPE_CHECKING:
     from framework import Proposal, Verdict
 
-type Instruments = Annotated[list[str], msgspec.Meta(min_length=1)]
 type Side = Literal["buy", "sell"]
 type Type = Literal[
     "market",
@@ -46,15 +45,7 @@ class AllowListConfig(PluginConfig, frozen=True, kw_only=True):
         """Refuse a list of nothing, and names that are no instruments."""
         if self.instruments is None and self.sides is None and self.order_types is None:
             raise ValueError("nothing is restricted; write instruments, sides or order_types")
-        for name in self.instruments or ():
-            try:
-                InstrumentId.from_str(name)
-            except ValueError as error:
-                raise ValueError(f'{name!r} is no instrument; write SYMBOL.VENUE, or "*.VENUE"') from error
-            if "*" in name.removeprefix("*."):
-                raise ValueError(
-                    f'{name!r} has a * inside; only "*.VENUE" stands for more than one instrument'
-                )
+        refuse_nonsense(self.instruments or ())
 
 
 class AllowList(RiskRule[AllowListConfig]):
@@ -62,23 +53,15 @@ class AllowList(RiskRule[AllowListConfig]):
 
     def __init__(self, config: AllowListConfig) -> None:
         super().__init__(config)
-        names = config.instruments or []
-        self._venues = frozenset(name.removeprefix("*.") for name in names if name.startswith("*."))
-        self._instruments = frozenset(
-            InstrumentId.from_str(name) for name in names if not name.startswith("*.")
-        )
+        self._names = None if config.instruments is None else Names(config.instruments)
         self._sides = frozenset(side.upper() for side in config.sides or ())
         self._types = frozenset(kind.upper() for kind in config.order_types or ())
 
     def check(self, proposal: Proposal) -> Verdict:
         """Look the order up."""
         instrument_id, side, kind = proposal.instrument_id, proposal.side.name, proposal.order.order_type.name
-        if (
-            self.config.instruments is not None
-            and instrument_id not in self._instruments
-            and str(instrument_id.venue) not in self._venues
-        ):
-            return Deny(f"{instrument_id} is not on the list: {', '.join(self.config.instruments)}")
+        if self._names is not None and instrument_id not in self._names:
+            return Deny(f"{instrument_id} is not on the list: {', '.join(self.config.instruments or ())}")
         if self._sides and side not in self._sides:
             return Deny(f"{side.lower()} is not on the list: {', '.join(self.config.sides or ())}")
         if self._types and kind not in self._types:
