@@ -34,10 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a documented code; a bug ends it with its traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(given, prog_name="framework", standalone_mode=True)
-    except FrameworkError as error:
-        _explain(error, as_json="--json" in given)
-        raise SystemExit(error.exit_code) from None
+        _run(given)
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
             print("interrupted", file=sys.stderr)  # noqa: T201 - the edge of the program
@@ -52,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("stdout cannot be written to: no space left", file=sys.stderr)  # noqa: T201 - the edge of the program
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+
+
+def _run(given: Sequence[str]) -> None:
+    try:
+        app(list(given), prog_name="framework", standalone_mode=True)
+    except FrameworkError as error:
+        _explain(error, as_json="--json" in given)
+        raise SystemExit(error.exit_code) from None
 
 
 class Groups(TyperGroup):

@@ -1,4 +1,4 @@
-"""The commands of `framework node` for a node that runs: status, stop, kill, resume and flatten.
+"""The commands of `framework node` for a node that runs: status, stop, kill, resume, flatten, parity.
 
 They need the node's folder and nothing of its process, so they work when the node hangs, and kill and resume
 when it does not run.
@@ -6,6 +6,7 @@ when it does not run.
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import json
 import socket
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framework.cli.plain import plain
-from framework.errors import ConfigError, RunError
+from framework.errors import CheckFailed, ConfigError, RunError
 
 if TYPE_CHECKING:
     from framework.engine.operate import Status
+    from framework.engine.parity import Parity
 
 NodeFile = Annotated[Path, typer.Argument(help="The node.yaml of the node.", metavar="NODE.yaml")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
@@ -32,7 +34,7 @@ PATIENCE = 10.0
 
 def add(group: typer.Typer) -> None:
     """Add the commands to `framework node`."""
-    for command in (status, stop, kill, resume, flatten):
+    for command in (status, stop, kill, resume, flatten, parity):
         group.command(command.__name__)(command)
 
 
@@ -122,6 +124,69 @@ def flatten(
         time.sleep(0.02)
     said = f"{scope} is latched and its closing orders are sent; `framework node status` shows what is left"
     typer.echo(json.dumps({"scope": scope, "sent": True}) if as_json else plain(said))
+
+
+def parity(
+    file: NodeFile,
+    session: Annotated[
+        str | None, typer.Option(help="The session, by its name in the journal; the last one by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recorded session again as a backtest and explain every decision that differs.
+
+    Exit code 7 when a difference has no explanation in the journal.
+    """
+    from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
+    from framework.engine.parity import parity as compare  # noqa: PLC0415 - the engine loads with it
+
+    found = compare(_folder(file), file.resolve().parent, installed(), session=session)
+    if as_json:
+        typer.echo(json.dumps(_compared(found), indent=2))
+        raise typer.Exit(CheckFailed.exit_code if found.unexplained else 0)
+    for line in _comparison(found):
+        typer.echo(plain(line))
+    if found.unexplained:
+        raise CheckFailed(
+            f"{len(found.unexplained)} differences without an explanation in the journal",
+            where=found.session,
+            remedy="Compare the versions of both runs; if they are the same, this is a bug of ours.",
+        )
+
+
+def _compared(found: Parity) -> dict[str, Any]:
+    return {
+        "session": found.session,
+        "intents": dict(found.intents),
+        "differences": [
+            {
+                "strategy": one.strategy_id,
+                "at": one.at,
+                "session": None if one.session is None else str(one.session),
+                "backtest": None if one.backtest is None else str(one.backtest),
+                "reason": one.reason,
+                "follows": one.follows,
+            }
+            for one in found.differences
+        ],
+        "unexplained": len(found.unexplained),
+    }
+
+
+def _comparison(found: Parity) -> list[str]:
+    lines = [f"session {found.session}"]
+    differ = {one.strategy_id: one for one in found.differences}
+    for name, count in found.intents.items():
+        one = differ.get(name)
+        if one is None:
+            lines.append(f"{name}: {count:,} intents, the same in the backtest")
+            continue
+        when = dt.datetime.fromtimestamp(one.at / 1e9, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        lines.append(f"{name}: parts from the backtest at {when}, {one.follows:,} intents follow")
+        lines.append(f"  session:  {one.session or 'nothing'}")
+        lines.append(f"  backtest: {one.backtest or 'nothing'}")
+        lines.append(f"  why: {one.reason or 'NOT EXPLAINED by the journal'}")
+    return lines
 
 
 def _folder(file: Path) -> Path:

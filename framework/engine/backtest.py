@@ -22,6 +22,7 @@ from framework.engine.assembly import Host, assemble, said
 from framework.engine.faults import Faults
 from framework.engine.feed import Feed, open_feed, reading
 from framework.engine.outcome import collect
+from framework.engine.record import Outbox, layer
 from framework.engine.watch import Progress
 from framework.errors import CompositionError, RunError
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from nautilus_trader.backtest import BacktestResult
 
     from framework.compose import Plan
+    from framework.engine.books import Books
     from framework.engine.desk import Desk
+    from framework.engine.record import Recorder
     from framework.result import Result
     from framework.risk.gate import Gate
 
@@ -59,6 +62,7 @@ class Node:
         gate: What stands before it.
         desks: One a strategy, by `id:`.
         strategies: The guarded strategies, by `id:`.
+        books: The engine's books as rules read them.
         faults: Where exceptions end up.
         feed: What will be replayed.
     """
@@ -67,6 +71,7 @@ class Node:
     gate: Gate
     desks: dict[str, Desk]
     strategies: dict[str, Any]
+    books: Books
     faults: Faults
     feed: Feed
 
@@ -99,13 +104,20 @@ def run(
         node.engine.dispose()
 
 
-def build(plan: Plan, *, feed: Feed | None = None, progress: Callable[[float], None] | None = None) -> Node:
+def build(
+    plan: Plan,
+    *,
+    feed: Feed | None = None,
+    progress: Callable[[float], None] | None = None,
+    recorder: Recorder | None = None,
+) -> Node:
     """Build the engine, the gate and the guarded strategies, in that order.
 
     Args:
         plan: What `compose` gave.
         feed: What `open_feed` said of the same catalog, streams and range; checked now when not given.
         progress: Called now and then with the share of the time range replayed, from 0 to 1.
+        recorder: Keeps every intent, as in a live node; a backtest does without.
     """
     feed = feed or open_feed(plan)
     engine = BacktestNode([_config(plan, feed)])
@@ -128,12 +140,13 @@ def build(plan: Plan, *, feed: Feed | None = None, progress: Callable[[float], N
             faults=lambda strategy_id: faults,  # noqa: ARG005 - one exception ends the run, whosever it is
             rule_failed=lambda rule, error: faults.record(f"risk rule {rule}", error),
             watched=True,
+            layers=(layer(recorder, Outbox(cache)),) if recorder is not None else (),
         ),
     )
     faults.stop = next(iter(parts.strategies.values())).shutdown_system
     if progress is not None:
         engine.add_actor(RUN, Progress(feed.start, feed.end, progress))
-    return Node(engine, parts.gate, parts.desks, parts.strategies, faults, feed)
+    return Node(engine, parts.gate, parts.desks, parts.strategies, parts.books, faults, feed)
 
 
 def _config(plan: Plan, feed: Feed) -> BacktestRunConfig:

@@ -148,6 +148,7 @@ class Operator:
         self._beaten = 0.0
         self._acted: set[str] = set()
         session.failed = self._journal_failed
+        session.now = node.parts.books.now
 
     def tick(self, node: LiveRun) -> None:
         """Look once; called twenty times a second on the node's loop."""

@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from framework.config import document as documents
 from framework.errors import JournalError
 from framework.journal import Journal
 
@@ -30,10 +31,15 @@ class Session:
     Args:
         plan: What runs.
         journal: Open for writing.
+
+    Attributes:
+        failed: Told when the journal cannot be written any more.
+        now: The time of the data, nanoseconds since the epoch, UTC: every row says what it was as `at`.
     """
 
     def __init__(self, plan: Plan, journal: Journal) -> None:
         self.failed: Callable[[JournalError], None] = lambda error: None  # noqa: ARG005
+        self.now: Callable[[], int] = time.time_ns
         self._plan = plan
         self._journal = journal
         self._beats = 0
@@ -48,7 +54,12 @@ class Session:
         plan.state.mkdir(parents=True, exist_ok=True)
         name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
         session = cls(plan, Journal.open(plan.state / JOURNAL, session=name))
-        facts = {"name": plan.name, "mode": plan.mode, "versions": dict(plan.versions), "config": config}
+        facts = {
+            "name": plan.name,
+            "mode": plan.mode,
+            "versions": dict(plan.versions),
+            "config": documents.dump(config),
+        }
         session.note("session_started", facts)
         return session
 
@@ -59,7 +70,7 @@ class Session:
             JournalError: It could not be kept, so it must not be sent. A cancellation may: it takes no risk.
         """
         try:
-            body = {"action": action, **what}
+            body = {"action": action, "at": self.now(), **what}
             self._journal.append("intent", body, strategy=strategy_id, order_id=order_id)
         except JournalError as error:
             self.failed(error)
@@ -69,7 +80,7 @@ class Session:
     def event(self, strategy_id: str, event: Mapping[str, Any]) -> None:
         """Keep an event of an order or a position."""
         order_id = str(event.get("client_order_id", ""))
-        self._keep("event", event, strategy=strategy_id, order_id=order_id)
+        self._keep("event", {"at": self.now(), **event}, strategy=strategy_id, order_id=order_id)
 
     def decision(self, decision: Decision) -> None:
         """Keep what the gate did."""
@@ -78,7 +89,7 @@ class Session:
 
     def note(self, kind: Any, what: Mapping[str, Any]) -> None:
         """Keep anything else, under one of the journal's kinds."""
-        self._keep(kind, what)
+        self._keep(kind, {"at": self.now(), **what})
 
     def beat(self, state: str, **facts: Any) -> None:
         """Say that the node is alive, and how it is: `heartbeat.json`, replaced whole."""
@@ -98,7 +109,7 @@ class Session:
 
     def close(self, reason: str) -> None:
         """Say that the run ended, and let go of the journal."""
-        self._keep("session_ended", {"reason": reason})
+        self._keep("session_ended", {"reason": reason, "at": self.now()})
         self.beat("stopped", reason=reason)
         self._journal.close()
 

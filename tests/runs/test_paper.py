@@ -49,14 +49,19 @@ def test_paper_on_replayed_data_fills_as_the_backtest_does(tmp_path, example):
     )
     assert paper["orders"] == backtest["orders"]
     assert paper["denials"] == backtest["denials"]
+    compared = framework("node", "parity", node, "--json")
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)
+    assert found["differences"] == []
+    assert sum(found["intents"].values()) >= paper["fills"]
     for currency, figures in backtest["statistics"]["pnl"].items():
         assert paper["statistics"]["pnl"][currency] == pytest.approx(figures)
 
 
 @pytest.fixture
 def running(tmp_path):
-    """A paper node that takes its time: a replayed hour lasts a tenth of a second."""
-    node = copied("quickstart", tmp_path, paper={"speed": 36_000})
+    """A paper node that takes its time: a replayed hour lasts a hundredth of a second."""
+    node = copied("quickstart", tmp_path, paper={"speed": 360_000})
     process = subprocess.Popen(
         [sys.executable, "-m", "framework", "node", "run", str(node), "--mode", "paper", "--quiet"],
         stdout=subprocess.PIPE,
@@ -124,6 +129,11 @@ def test_a_latch_set_from_outside_stops_new_risk_until_a_person_takes_it_off(run
     told = [json.loads(row.body)["command"] for row in journal(node) if row.kind == "operator"]
     assert told[0] == "kill"
     assert process.poll() is None
+    assert framework("node", "stop", node).returncode == 0
+    compared = framework("node", "parity", node)
+    assert compared.returncode == 0, compared.stderr
+    assert "why: kill strategy:vwap-eurusd by " in compared.stdout
+    assert compared.stdout.rstrip().endswith(": a drill")
 
 
 def test_flatten_closes_what_is_open(running):
@@ -164,6 +174,70 @@ def test_a_latch_that_was_set_before_the_start_holds(tmp_path):
     assert result["denials"] > 100
 
 
+FICKLE = """
+import os
+
+from nautilus_trader.model import BarType, InstrumentId, OrderSide, Quantity
+from nautilus_trader.trading import Strategy
+
+from framework import PluginConfig, StrategySpec, hookimpl
+
+
+class FickleConfig(PluginConfig, frozen=True, kw_only=True):
+    bar_type: BarType
+
+
+class Fickle(Strategy):
+    def __init__(self, config):
+        super().__init__(config)
+        self.seen = 0
+
+    def on_start(self):
+        self.subscribe_bars(self.config.bar_type)
+
+    def on_bar(self, bar):
+        self.seen += 1
+        if self.seen % 100 == 0:
+            side = OrderSide.BUY if self.seen < int(os.environ["TURN"]) else OrderSide.SELL
+            size = Quantity.from_str("1000")
+            self.submit_order(self.order_factory.market(bar.bar_type.instrument_id, side, size))
+
+
+@hookimpl
+def register_strategies():
+    yield StrategySpec(name="fickle", strategy=Fickle, config=FickleConfig)
+"""
+
+
+def installed(folder, name, source):
+    """A plugin that is found when the folder is on the path."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / f"{name}.py").write_text(source)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[framework]\n{name} = {name}\n")
+    return os.environ | {"PYTHONPATH": str(folder)}
+
+
+def test_a_difference_that_nothing_explains_fails_the_comparison(tmp_path):
+    environment = installed(tmp_path / "plugin", "fickle", FICKLE)
+    bars = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"
+    fickle = {"id": "fickle", "use": "fickle", "config": {"bar_type": bars}}
+    node = copied("quickstart", tmp_path, strategies=[fickle], risk=[])
+    ran = framework(
+        "node", "run", node, "--mode", "paper", "--speed", "max", "-q", env=environment | {"TURN": "9999"}
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert framework("node", "parity", node, env=environment | {"TURN": "9999"}).returncode == 0
+    compared = framework("node", "parity", node, "--json", env=environment | {"TURN": "300"})
+    assert compared.returncode == 7
+    [found] = json.loads(compared.stdout)["differences"]
+    assert found["session"].startswith("submit order 3 EUR/USD.SIM BUY MARKET 1000")
+    assert found["backtest"].startswith("submit order 3 EUR/USD.SIM SELL MARKET 1000")
+    assert found["reason"] is None
+    assert found["follows"] == 59
+
+
 BROKEN = """
 import msgspec
 from nautilus_trader.model import BarType
@@ -197,12 +271,7 @@ def register_strategies():
 
 
 def test_a_strategy_that_raises_is_halted_alone(tmp_path):
-    package = tmp_path / "plugin"
-    info = package / "breaks-1.0.dist-info"
-    info.mkdir(parents=True)
-    (package / "breaks.py").write_text(BROKEN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: breaks\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[framework]\nbreaks = breaks\n")
+    environment = installed(tmp_path / "plugin", "breaks", BROKEN)
     bars = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"
     good = yaml.safe_load((ROOT / "examples" / "quickstart" / "node.yaml").read_text())["strategies"][0]
     bad = {"id": "bad", "use": "breaks", "config": {"bar_type": bars}}
@@ -219,7 +288,7 @@ def test_a_strategy_that_raises_is_halted_alone(tmp_path):
         "--json",
         "--report",
         tmp_path / "p",
-        env=os.environ | {"PYTHONPATH": str(package)},
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
     assert "LookupError: no such thing" in done.stderr
