@@ -291,3 +291,93 @@ def test_rules_are_started_with_the_market_of_their_scope():
     made = bench(rule, strategies=("trend", "other"), scopes={0: ("other",)})
     assert rule.market == ("other",)
     assert made.gate.rules[0].rule is rule
+
+
+class Hears(Says):
+    """Remembers what it was told, and answers with what the test put into `reactions`."""
+
+    def __init__(self, verdict=APPROVE, reaction=None):
+        super().__init__(verdict)
+        self.reaction = reaction
+        self.heard = []
+
+    def on_denied(self, proposal, *, mine):
+        self.heard.append(("denied", proposal.strategy_id, mine))
+        return self.reaction
+
+    def on_cancel(self, strategy_id, orders, now):
+        self.heard.append(("cancel", strategy_id, orders, now))
+
+    def on_order(self, event):
+        self.heard.append(("ended", event.client_order_id))
+        return self.reaction
+
+
+def test_a_denial_is_told_to_every_rule_in_scope_and_its_author_knows_it_was_his():
+    author, other, elsewhere = Hears(Deny("no")), Hears(), Hears()
+    made = bench(author, other, elsewhere, strategies=("trend", "fade"), scopes={2: ("fade",)})
+    made.gate.judge(proposal())
+    assert author.heard == [("denied", "trend", True)]
+    assert other.heard == [("denied", "trend", False)]
+    assert elsewhere.heard == []
+
+
+def test_approvals_and_resizes_are_no_denials():
+    rule = Hears(Resize(quantity(1), "less"))
+    made = bench(rule)
+    made.gate.judge(proposal())
+    assert rule.heard == []
+
+
+def test_a_halt_over_a_denial_holds_at_once_and_flattens_when_the_order_is_out_of_the_way():
+    made = bench(Hears(Deny("no"), Halt("enough")))
+    made.gate.judge(proposal())
+    assert made.gate.kill.holds("trend").reason == "enough"
+    assert made.flattened == []
+    made.gate.settle()
+    made.gate.settle()
+    assert made.flattened == [["trend"]]
+
+
+def test_a_halt_may_concern_one_strategy_of_those_a_rule_covers():
+    made = bench(Hears(Deny("no"), Halt("enough", ("fade",))), strategies=("trend", "fade"))
+    made.gate.judge(proposal(strategy="fade"))
+    made.gate.settle()
+    assert made.flattened == [["fade"]]
+    assert made.gate.kill.holds("trend") is None
+    assert [decision.scope for decision in made.gate.decisions if decision.verdict == "halt"] == ["fade"]
+
+
+def test_a_rule_that_halts_a_strategy_it_does_not_cover_is_broken():
+    made = bench(
+        Hears(Deny("no"), Halt("enough", ("fade",))), strategies=("trend", "fade"), scopes={0: ("trend",)}
+    )
+    made.gate.judge(proposal())
+    assert "does not cover fade" in str(made.failures[0][1])
+    assert made.gate.kill.holds("fade") is not None
+
+
+def test_cancels_and_orders_that_ended_reach_the_rules_in_scope():
+    here, elsewhere = Hears(), Hears()
+    made = bench(here, elsewhere, strategies=("trend", "fade"), scopes={0: ("trend",), 1: ("fade",)})
+    made.gate.canceling("trend", 3, 1_000)
+    made.gate.ended("trend", SimpleNamespace(client_order_id="O-1", ts_event=1_000))
+    assert here.heard == [("cancel", "trend", 3, 1_000), ("ended", "O-1")]
+    assert elsewhere.heard == []
+
+
+def test_a_rule_that_raises_over_a_cancel_latches_everything():
+    class Breaks(Says):
+        def on_cancel(self, strategy_id, orders, now):
+            raise ValueError("broken")
+
+    made = bench(Breaks())
+    made.gate.canceling("trend", 1, 1_000)
+    assert made.gate.kill.holds("trend").reason == "rule failed: ValueError: broken"
+
+
+def test_nothing_is_asked_of_a_node_whose_rules_listen_to_nothing():
+    gate = bench(Says()).gate
+    assert (gate.wants_cancels, gate.wants_orders, gate.wants_marks) == (False, False, False)
+    gate = bench(Hears()).gate
+    assert (gate.wants_cancels, gate.wants_orders, gate.wants_marks) == (True, True, True)
