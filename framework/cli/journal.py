@@ -31,6 +31,7 @@ KeyName = Annotated[
 EXPORTS = (".jsonl", ".gz")
 NANOSECONDS = 1_000_000_000
 LONGEST_LINE = 200
+LATEST = 2**63 - 1
 
 
 def build() -> typer.Typer:
@@ -236,10 +237,10 @@ def _since(text: str | None) -> int | None:
     unit = {"s": 1, "m": 60, "h": 3600, "d": 86400}.get(text[-1:])
     try:
         if unit and text[:-1].isascii() and text[:-1].isdigit():
-            return time.time_ns() - int(text[:-1]) * unit * NANOSECONDS
+            return max(0, time.time_ns() - int(text[:-1]) * unit * NANOSECONDS)
         moment = dt.datetime.fromisoformat(text)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return round(moment.timestamp()) * NANOSECONDS
+        return min(round(moment.timestamp()) * NANOSECONDS, LATEST)
     except (ValueError, OverflowError, OSError):
         raise ConfigError(
             f'--since "{text}" is no time',

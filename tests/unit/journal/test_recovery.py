@@ -266,6 +266,13 @@ def test_what_was_decided_survives_in_a_real_journal(path):
     assert [a.action for a in reconcile(state, answer, now=10)[0]] == []
 
 
+def test_rows_folded_twice_count_once(log):
+    log.submit("O-1")
+    settle(log, reports(order(filled=400), eurusd=700))
+    assert log.state.positions == {"vwap": {EURUSD: 400}, "EXTERNAL": {EURUSD: 300}}
+    assert fold(log.rows, log.state) == log.state
+
+
 # A world: what really became of every order, and the rows of a node that heard of all of it.
 
 

@@ -172,8 +172,6 @@ def test_a_session_that_did_not_end(story):
 
 def test_the_engines_own_order_and_events_fold(story):
     """As the engine's to_dict writes them, from a run of the engine."""
-    from decimal import Decimal as D
-
     from nautilus_trader.core import UUID4
     from nautilus_trader.model import (
         AccountId,
@@ -226,7 +224,7 @@ def test_the_engines_own_order_and_events_fold(story):
         ts_event=5,
         ts_init=6,
         reconciliation=False,
-        commission=Money(D("0.02"), Currency.from_str("USD")),
+        commission=Money(Decimal("0.02"), Currency.from_str("USD")),
     )
     story.add("intent", {"action": "submit", "order": order.to_dict()}, strategy="vwap", order_id="O-1")
     story.add("event", fill.to_dict(), strategy="vwap", order_id="O-1")
