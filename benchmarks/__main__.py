@@ -55,6 +55,13 @@ def parse(arguments):
         if name not in known:
             parser.error(f'no row "{name}"; there are {", ".join(known)}')
     asked.rows = [known[name] for name in dict.fromkeys(names)]
+    asked.contenders = None if asked.contenders is None else asked.contenders.split(";")
+    able = {name for row in ROWS for name in row.contenders}
+    for name in asked.contenders or ():
+        if name not in able:
+            parser.error(f'no contender "{name}"; there are {"; ".join(sorted(able))}')
+    if not asked.scale > 0:
+        parser.error("--scale must be above 0")
     if asked.rounds is None:
         asked.rounds = QUICK_ROUNDS if asked.quick else ROUNDS
     if asked.rounds < 3:
@@ -75,7 +82,7 @@ def measure(row, asked, report, *, quiet):
         note("making data")
         case = row.case(row, size, home)
         entries, absent = {}, {}
-        wanted = row.contenders if asked.contenders is None else asked.contenders.split(",")
+        wanted = row.contenders if asked.contenders is None else asked.contenders
         for name in row.contenders:
             if name not in wanted:
                 continue

@@ -104,6 +104,12 @@ def settle(orders: Sequence[Sequence[tuple[int, int, int]]], cash: int, fee: str
     return Truth(np.array(rows, dtype="<i8").reshape(-1, 4), equity, unrounded)
 
 
+def off(equity: str, wanted: Decimal) -> Decimal:
+    """How far an equity is from what it should be; infinitely far when it is no number."""
+    found = Decimal(equity)
+    return abs(found - wanted) if found.is_finite() else Decimal("inf")
+
+
 def difference(truth: Truth, fills: np.ndarray, equity: str, *, rounds: bool, tolerance: str) -> str | None:
     """How a contender's work differs from the truth, in words; None when it does not.
 
@@ -126,6 +132,6 @@ def difference(truth: Truth, fills: np.ndarray, equity: str, *, rounds: bool, to
         )
         return f"{len(wrong)} fills differ, first number {first}: {found} instead of {wanted}"
     wanted_equity = truth.equity if rounds else truth.unrounded
-    if not abs(Decimal(equity) - wanted_equity) <= Decimal(tolerance):
+    if off(equity, wanted_equity) > Decimal(tolerance):
         return f"final equity {equity} instead of {wanted_equity}"
     return None

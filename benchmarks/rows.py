@@ -251,8 +251,8 @@ def _grid_check(
         cents = name in IN_CENTS
         for point, (count, equity), truth in zip(POINTS, found, truths, strict=True):
             wanted = truth.equity if cents else truth.unrounded
-            off = abs(Decimal(equity) - wanted)
-            if count != len(truth.fills) or not off <= (0 if cents else Decimal(TOLERANCE)):
+            far = oracle.off(equity, wanted) > Decimal("0" if cents else TOLERANCE)
+            if far or count != len(truth.fills):
                 return (
                     f"point {point}: {count} fills, equity {equity} instead of {len(truth.fills)}, {wanted}"
                 )

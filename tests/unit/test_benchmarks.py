@@ -1,0 +1,335 @@
+"""The benchmark's oracle against sums done by hand, and what happens when a contender does other work."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # the benchmark belongs to the checkout, not to the distribution
+try:
+    from benchmarks import __main__ as command
+    from benchmarks import data, goals, measure, oracle, peers, rows
+finally:
+    sys.path.remove(str(ROOT))
+
+
+def liar(tmp_path, body):
+    """A contender's script that gives the answer the body makes."""
+    script = tmp_path / "liar.py"
+    script.write_text(
+        "import json, sys\n"
+        "import numpy as np\n"
+        "for line in sys.stdin:\n"
+        "    job = json.loads(line)\n"
+        f"    {body}\n"
+        "    print(json.dumps(answer), flush=True)\n"
+    )
+    return str(script)
+
+
+HONEST = 'answer = {"seconds": 1.0, "cpu": 1.0, "rss": 1, "equity": "1"}'
+
+
+# The oracle
+
+
+def test_the_average_begins_with_a_simple_one():
+    # (1 + 2) / 2 = 1.5; then 2/3 of the way to 3, and 2/3 of the way to 0.
+    found = list(oracle.ema([1.0, 2.0, 3.0, 0.0], 2))
+    assert found[0] is None
+    assert found[1:] == pytest.approx([1.5, 2.5, 2.5 / 3])
+
+
+def test_crossing_averages_turn_at_the_close_and_end_flat():
+    # Averages of 1 and 2 closes: 100 200 300 200 100 100 and -, 150, 250, 216.7, 138.9, 113.0.
+    found = oracle.cross([100, 200, 300, 200, 100, 100], 1, 2, 2, 10)
+    assert found == [(2, 10, 300), (3, -20, 200), (4, 10, 100)]
+
+
+def test_nothing_is_decided_before_the_first_row_that_may():
+    assert oracle.cross([100, 200, 300, 400, 500, 600], 1, 2, 3, 10)[0] == (3, 10, 400)
+
+
+def test_alternating_orders_leave_out_the_first_row_and_the_last_two():
+    assert oracle.alternate([10, 11, 12, 13, 14], 5) == [(1, 5, 11), (2, -5, 12)]
+
+
+def test_quotes_are_bought_at_the_ask_and_sold_at_the_bid():
+    assert oracle.every_nth([10, 11, 12, 13], [20, 21, 22, 23], 2, 5) == [(1, 5, 21), (3, -5, 13)]
+
+
+def test_fees_are_rounded_to_the_cent_for_one_equity_and_not_for_the_other():
+    # Bought for 11,000.00 and sold for 11,010.00; fees 0.2343 and 0.234513, in cents 0.23 each.
+    truth = oracle.settle([[(1, 10_000, 110_000), (4, -10_000, 110_100)]], 1_000_000, "0.0000213")
+    assert truth.equity == Decimal("1000009.54")
+    assert truth.unrounded == Decimal("1000009.531187")
+    assert truth.fills.tolist() == [[0, 1, 10_000, 110_000], [0, 4, -10_000, 110_100]]
+
+
+def test_a_fee_of_half_a_cent_is_refused():
+    with pytest.raises(ValueError, match="half a cent"):
+        oracle.settle([[(1, 10_000, 100_000), (2, -10_000, 100_000)]], 0, "0.0000005")
+
+
+def test_a_rule_that_does_not_end_flat_is_refused():
+    with pytest.raises(ValueError, match="does not end flat"):
+        oracle.settle([[(1, 10, 100_000)]], 0, "0")
+
+
+TRUTH = oracle.settle([[(1, 10_000, 110_000), (4, -10_000, 110_100)]], 1_000_000, "0.0000213")
+
+
+@pytest.mark.parametrize(
+    ("fills", "equity", "rounds", "said"),
+    [
+        (TRUTH.fills, "1000009.54", True, None),
+        (TRUTH.fills, "1000009.531187", False, None),
+        (TRUTH.fills, "1000009.55", True, "final equity"),
+        (TRUTH.fills, "1000009.52", False, "final equity"),
+        (TRUTH.fills, "nan", False, "final equity"),
+        (TRUTH.fills[:1], "1000009.54", True, "1 fills instead of 2"),
+        (
+            TRUTH.fills + np.array([0, 0, 0, 1]),
+            "1000009.54",
+            True,
+            "2 fills differ, first number 0: .* ticks 110001",
+        ),
+        (TRUTH.fills + np.array([0, 1, 0, 0]), "1000009.54", True, "row 2, .* instead of .* row 1,"),
+    ],
+)
+def test_a_difference_in_any_fill_or_in_equity_is_told(fills, equity, rounds, said):
+    tolerance = "0" if rounds else rows.TOLERANCE
+    found = oracle.difference(TRUTH, fills, equity, rounds=rounds, tolerance=tolerance)
+    if said is None:
+        assert found is None
+    else:
+        assert re.search(said, str(found))
+
+
+# The data
+
+
+def test_the_data_are_the_same_every_time_and_another_instrument_is_another_walk():
+    assert data.hash_of([data.bars(500)]) == data.hash_of([data.bars(500)])
+    assert data.hash_of([data.bars(500, 1)]) != data.hash_of([data.bars(500)])
+
+
+def test_bars_are_possible_bars():
+    columns = data.bars(20_000).columns
+    prices = np.array([columns[name] for name in ("open", "high", "low", "close")])
+    assert (columns["high"] == prices.max(axis=0)).all()
+    assert (columns["low"] == prices.min(axis=0)).all()
+    assert (columns["open"][1:] == columns["close"][:-1]).all()
+    assert prices.min() >= data.LOW - 10
+    assert prices.max() <= data.HIGH + 10
+
+
+def test_a_walk_is_reflected_at_both_ends_and_left_alone_between():
+    walk = np.array([data.LOW - 5, data.LOW, data.LOW + 7, data.HIGH - 1, data.HIGH, data.HIGH + 3])
+    assert data.folded(walk).tolist() == [
+        data.LOW + 5, data.LOW, data.LOW + 7, data.HIGH - 1, data.HIGH, data.HIGH - 3
+    ]  # fmt: skip
+
+
+# The turns
+
+
+def test_contenders_take_turns_and_the_order_turns_too(tmp_path):
+    script = liar(tmp_path, HONEST)
+    entries = {name: measure.Entry(Path(sys.executable), script, {}, lambda *_: None) for name in "ab"}
+    told = []
+    found = measure.take_turns(entries, tmp_path, 3, fresh=False, note=told.append)
+    assert [text[-1] for text in told] == list("abbaab")
+    assert found["a"].seconds == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise RuntimeError('it broke')", "liar: it ended: RuntimeError: it broke"),
+        ("sys.exit(3)", "liar: it ended: without a word"),
+        ('answer = {"error": "Traceback\\nValueError: no such thing"}', "liar: ValueError: no such thing"),
+    ],
+)
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_contender_that_breaks_fails_the_row_with_its_own_words(tmp_path, body, said, fresh):
+    entry = measure.Entry(Path(sys.executable), liar(tmp_path, body), {}, lambda *_: None)
+    with pytest.raises(measure.FailedError) as failed:
+        measure.take_turns({"liar": entry}, tmp_path, 3, fresh=fresh)
+    assert str(failed.value) == said
+
+
+def test_a_contender_that_hangs_is_given_up_and_killed(tmp_path):
+    entry = measure.Entry(
+        Path(sys.executable), liar(tmp_path, "import time; time.sleep(60)"), {}, lambda *_: None
+    )
+    with measure.Worker(entry, tmp_path, patience=0.5) as worker:
+        with pytest.raises(measure.FailedError, match="no answer in 0.5 s"):
+            worker.ask({})
+        process = worker._process
+    assert process.returncode is not None
+
+
+# The command
+
+
+def test_a_row_whose_work_differs_is_void_and_the_command_fails(tmp_path, monkeypatch, capsys):
+    script = liar(tmp_path, HONEST + '; np.save(job["fills"], np.zeros((3, 4), dtype=np.int64))')
+    row = rows.Row(
+        "bars-small", "{count} bars", "bars", 200, 200, rows.crossing,
+        ("framework",), scripts={"framework": (None, script)},
+    )  # fmt: skip
+    monkeypatch.setattr(command, "ROWS", (row,))
+    assert command.main(["--quick"]) == command.VOID
+    out = capsys.readouterr().out
+    assert "VOID: framework: 3 fills instead of" in out
+
+
+def test_a_void_row_meets_no_goal(tmp_path, monkeypatch, capsys):
+    script = liar(tmp_path, HONEST)  # it gives no fills at all
+    row = rows.Row(
+        "bars-medium", "{count} bars", "bars", 200, 200, rows.crossing,
+        ("framework", "engine"), scripts={"framework": (None, script)},
+    )  # fmt: skip
+    monkeypatch.setattr(command, "ROWS", (row,))
+    assert command.main(["--quick", "--json", "--contenders", "framework"]) == command.VOID
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"][0]["void"] == "framework: no fills were given"
+    assert {goal["met"] for goal in found["goals"]} == {None}
+
+
+def test_a_peer_that_cannot_be_installed_leaves_its_place_empty(monkeypatch, capsys):
+    def refuse(name):
+        raise peers.NotInstalledError(f"{name}: no such package")
+
+    monkeypatch.setattr(command, "python_of", refuse)
+    assert command.main(["--quick", "--scale", "0.01", "--rows", "bars-small", "--contenders", "numba"]) == 0
+    assert "could not be installed: numba: no such package" in capsys.readouterr().out
+
+
+@pytest.mark.fresh
+def test_a_failed_installation_is_told_and_not_taken_for_a_finished_one(tmp_path, monkeypatch):
+    (tmp_path / "none.txt").write_text("no-such-distribution @ file:///no/such/place\n")
+    monkeypatch.setattr(peers, "PINS", tmp_path)
+    for _ in range(2):
+        with pytest.raises(peers.NotInstalledError, match="^none: "):
+            peers.python_of("none", tmp_path / "home")
+
+
+POINTS = [oracle.settle([[(1, 10_000, 110_000), (4, -10_000, 110_100)]], rows.CASH, "0")] * len(rows.POINTS)
+
+
+@pytest.mark.parametrize(
+    ("counts", "equities", "said"),
+    [
+        ([2] * 64, ["1000010.00"] * 64, None),
+        ([2] * 63, ["1000010.00"] * 63, "63 points instead of 64"),
+        ([2] * 63 + [3], ["1000010.00"] * 64, "point (25, 150): 3 fills"),
+        ([2] * 64, ["1000010.01"] + ["1000010.00"] * 63, "point (5, 30): 2 fills, equity 1000010.01"),
+        ([2] * 64, ["nan"] + ["1000010.00"] * 63, "point (5, 30): 2 fills, equity nan"),
+    ],
+)
+def test_every_point_of_a_grid_is_checked(counts, equities, said):
+    found = rows._grid_check(POINTS)("framework", {"counts": counts, "equities": equities}, None)
+    assert (found is None) if said is None else str(found).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rows", "bars-tiny"], 'no row "bars-tiny"; there are bars-small'),
+        (["--rounds", "2"], "--rounds must be at least 3"),
+        (["--contenders", "freqtrade"], 'no contender "freqtrade"'),
+        (["--scale", "0"], "--scale must be above 0"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(arguments, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        command.parse(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_document_holds_every_figure_and_the_work_is_right():
+    """The framework and the raw engine on a small row, through the command, checked by the oracle."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--json", "--scale", "0.02",
+         "--rows", "bars-small,gate", "--contenders", "framework;engine;framework, one rule"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = json.loads(done.stdout)
+    assert found.keys() == {"machine", "versions", "quick", "scale", "rounds", "noise", "rows", "goals"}
+    assert found["versions"].keys() >= {"framework", "nautilus_trader"}
+    bars, gate = found["rows"]
+    assert [bars["name"], gate["name"]] == ["bars-small", "gate"]
+    assert [bars["count"], gate["count"]] == [403, 203]
+    assert len(bars["data_sha256"]) == 64
+    for row in found["rows"]:
+        assert row["void"] is None
+        for figures in row["contenders"].values():
+            assert len(figures["seconds"]) == 3
+            assert figures["median_seconds"] == pytest.approx(sorted(figures["seconds"])[1])
+            assert figures["peak_rss_bytes"] > 50 * 2**20
+    engine = bars["contenders"]["engine"]
+    each = [
+        ours / theirs
+        for ours, theirs in zip(bars["contenders"]["framework"]["seconds"], engine["seconds"], strict=True)
+    ]
+    assert engine["framework_ratio"] == pytest.approx(sorted(each)[1], rel=0.01)
+    assert gate["contenders"]["engine"]["p50_us"] > 0
+    assert {goal["goal"] for goal in found["goals"]} >= {
+        "bars-small: framework / engine",
+        "gate: framework, one rule, us added to an order at p50",
+    }
+
+
+# The goals
+
+
+def took(*seconds, rss=2**30, p50=()):
+    return measure.Rounds(list(seconds), list(seconds), [rss] * len(seconds), list(p50))
+
+
+def test_a_ratio_is_the_median_of_the_rounds_own_ratios():
+    # 1.2/1, 2/2, 3/4: the median is 1.0, while the ratio of the medians is the same only by chance.
+    found = {"bars-small": {"framework": took(1.2, 2.0, 3.0), "engine": took(1.0, 2.0, 4.0)}}
+    goal = goals.Goal("bars-small", "framework", "engine", 1.03)
+    assert goals.value_of(goal, found) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("goal", "value"),
+    [
+        (goals.Goal("large", "framework", "small", 11, "growth"), 10.0),
+        (goals.Goal("large", "framework", None, 1.5, "rss"), 2.0),
+        (goals.Goal("large", "framework", "engine", 1.05, "rss"), 4.0),
+        (goals.Goal("large", "framework", "engine", 20, "added"), 15.0),
+        (goals.Goal("large", "framework", "backtrader", 0.1), None),
+        (goals.Goal("other", "framework", "engine", 1.0), None),
+    ],
+)
+def test_every_kind_of_goal_is_read_from_its_own_figures(goal, value):
+    found = {
+        "small": {"framework": took(1.0, 2.0, 3.0)},
+        "large": {
+            "framework": took(10.0, 20.0, 90.0, rss=2 * 2**30, p50=(20.0, 18.0, 17.0)),
+            "engine": took(1.0, 1.0, 1.0, rss=2**29, p50=(3.0, 3.0, 3.0)),
+        },
+    }
+    assert goals.value_of(goal, found) == (None if value is None else pytest.approx(value))
+
+
+def test_every_goal_is_about_a_row_and_a_contender_that_exist():
+    known = {row.name: row for row in rows.ROWS}
+    for goal in goals.GOALS:
+        assert goal.of in known[goal.row].contenders
+        assert goal.to is None or goal.to in known or goal.to in known[goal.row].contenders
+        assert math.isfinite(goal.limit)
