@@ -275,7 +275,7 @@ def _show(best: Sequence[Line], objective: str, grid: Grid, ended: Ended, target
     console.print(plain(f"All of them: {target}"), soft_wrap=True, markup=False, highlight=False)
     if finished > 1:
         console.print(
-            f"The best of {finished} trials looks better than it is: some of it is luck, and more with more.\n"
+            f"The best of {finished} trials looks better than it is: part of it is luck.\n"
             "Judge the settings on data that no trial has seen."
         )
 

@@ -42,6 +42,8 @@ NAMES = {"venues": ("name",), "strategies": ("id",), "risk": ("id", "use")}
 """What an entry of a section is called by, in the order it is looked for."""
 MOST_VALUES = 100_000
 """Values of one axis; a range beyond it is a slip of the keyboard."""
+FEW_ENOUGH = 2**62
+"""Points that Python can count as a range."""
 HOW = "Write PATH=VALUE,VALUE or PATH=FIRST:LAST:STEP, as in strategies.vwap.config.band=1.5,2,2.5."
 
 
@@ -118,7 +120,13 @@ class Grid:
             )
         if wanted == size:
             return range(size)
-        return sorted(random.Random(seed).sample(range(size), wanted))  # noqa: S311 - no secret is drawn
+        dice = random.Random(seed)  # noqa: S311 - no secret is drawn
+        if size <= FEW_ENOUGH:
+            return sorted(dice.sample(range(size), wanted))
+        drawn: set[int] = set()
+        while len(drawn) < wanted:
+            drawn.add(dice.randrange(size))
+        return sorted(drawn)
 
 
 def parse(text: str) -> Axis:

@@ -71,6 +71,8 @@ class Journal:
         self.path = path
         self.rows: dict[int, Row] = {}
         self._data: dict[str, str] = {}
+        if path.exists() and not path.is_file():
+            raise ConfigError("this is no file", where=str(path), remedy="Choose another --out.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] = path.open("a+b")
@@ -135,10 +137,13 @@ class Journal:
         self._write(_Line(row=row))
 
     def close(self) -> None:
-        """Close the file, with everything on the disk."""
+        """Close the file, with everything on the disk that there is room for; again does nothing."""
+        if self._file.closed:
+            return
         with contextlib.suppress(OSError):
             os.fsync(self._file.fileno())
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be written was said when it was tried
+            self._file.close()
 
     def _lock(self) -> None:
         if fcntl is None:  # pragma: no cover - Windows
