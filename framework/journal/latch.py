@@ -95,8 +95,9 @@ class Latches:
             with part.open("w", encoding="utf-8") as stream:
                 json.dump(asdict(record), stream)
                 stream.flush()
+                # In place first: others see it before the disk does, and the disk is asked once for both.
+                fresh = _place(part, file)
                 os.fsync(stream.fileno())
-            fresh = _place(part, file)
             sync_folder(self._folder)
         except OSError as error:
             raise _failed(file, error) from error

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 import re
 import signal
 import subprocess
@@ -175,7 +174,7 @@ def test_an_export_replaces_nothing_unless_told(run, written, tmp_path):
     assert run("export", written, out, "--force")[0] == 0
     assert run("export", written, tmp_path / "out.csv")[0] == 2
     assert run("export", written, tmp_path / "no" / "out.jsonl")[0] == 6
-    assert not any(name.endswith(".part") for name in os.listdir(tmp_path))
+    assert not any(file.name.endswith(".part") for file in tmp_path.iterdir())
 
 
 @pytest.fixture
@@ -200,7 +199,7 @@ def test_old_days_are_archived_and_the_chain_stays_whole(run, old):
     assert json.loads(out)["days"] == days, "the day of the checkpoint and those after it stay"
     assert not archive_path(old).exists()
     assert run("archive", old, "--keep-days", "0")[0] == 0
-    assert sorted(os.listdir(archive_path(old))) == [f"{day}.jsonl.gz" for day in days]
+    assert sorted(file.name for file in archive_path(old).iterdir()) == [f"{day}.jsonl.gz" for day in days]
     assert next(read(old)).seq > 25
     assert run("verify", old)[0] == 0
     assert verify(old).rows == len(rows)
