@@ -18,16 +18,15 @@ import numpy as np
 
 from framework.engine import backtest
 from framework.errors import CheckFailed, CompositionError
-from framework.screen import confirm, ledger
+from framework.screen import confirm
 from framework.screen.ranking import OBJECTIVES, Score, ranked
-from framework.screen.tape import Tape, money, read
-from framework.screen.terms import check_limits, the_strategy, the_stream, the_terms
+from framework.screen.tape import Tape, read
+from framework.screen.task import Task, named
+from framework.screen.terms import the_strategy, the_stream, the_terms
 from framework.signals import first_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from framework.compose import Plan
     from framework.result import Result
@@ -38,7 +37,6 @@ CUTS = 8
 """Places at which the bars of a confirmed point are cut, to see whether its signals look ahead."""
 BATCH = 256
 """Points composed at a time: a plan is much larger than a score."""
-NOT_KEPT = np.zeros((0, 4), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +64,28 @@ class Screened:
 
 
 class Screen:
-    """The array pass over one grid: bars and terms are worked out once for all points that share them."""
+    """The array pass: bars are read once for all points that share them."""
 
     def __init__(self) -> None:
         self._tapes: dict[Any, Tape] = {}
+
+    def task(self, number: int, point: Mapping[str, str], plan: Plan) -> Task:
+        """Read what one point needs; the engine's own objects stay in the thread that calls this.
+
+        Raises:
+            CompositionError: The array pass cannot honour the plan.
+            DataError: The data is not fit to run on.
+        """
+        try:
+            strategy, stream = the_strategy(plan), the_stream(plan)
+            key = (plan.catalog, stream, plan.start, plan.end)
+            if key not in self._tapes:
+                self._tapes[key] = read(plan, stream)
+            tape = self._tapes[key]
+            return Task(number, point, strategy, tape, the_terms(plan, tape.instrument))
+        except CompositionError as error:
+            error.where = error.where or named(point)
+            raise
 
     def score(self, number: int, point: Mapping[str, str], plan: Plan) -> Score:
         """What one plan earns over arrays.
@@ -79,8 +95,7 @@ class Screen:
             DataError: The data is not fit to run on.
             CheckFailed: The signals are no positions.
         """
-        account, digits, _, start = self._run(plan, NOT_KEPT)
-        return Score(number, point, start, digits, account)
+        return self.task(number, point, plan).score()
 
     def confirm(self, score: Score, plan: Plan) -> Result:
         """Run the plan on the event engine, and compare every fill and what is left.
@@ -89,57 +104,22 @@ class Screen:
             CheckFailed: They differ, or the signals look ahead.
             RunError: The engine refused.
         """
-        what = _named(score.point)
+        what = named(score.point)
+        task = self.task(score.number, score.point, plan)
         rows = np.zeros((score.account.fills, 4), np.int64)
-        account, digits, tape, _ = self._run(plan, rows)
-        strategy = the_strategy(plan)
-        found = first_difference(strategy.spec.signals, strategy.config, tape.bars, CUTS)  # type: ignore[arg-type]
+        account, _ = task.keep(rows)
+        spec, tape = task.strategy.spec, task.tape
+        found = first_difference(spec.signals, task.strategy.config, tape.bars, CUTS)  # type: ignore[arg-type]
         if found:
             raise CheckFailed(
-                f"{what}: the signals of {strategy.spec.name} look ahead: {found}",
+                f"{what}: the signals of {spec.name} look ahead: {found}",
                 remedy="Element n may depend on bars 0 to n only. Report it to the plugin.",
             )
         result = backtest.run(plan)
-        confirm.compare(confirm.of_arrays(rows, tape, digits), confirm.of_engine(result), what)
-        currency = str(tape.instrument.quote_currency)
-        confirm.compare_equity(Decimal(account.balance).scaleb(-digits), result, currency, what)
+        confirm.compare(confirm.of_arrays(rows, tape, score.digits), confirm.of_engine(result), what)
+        left = Decimal(account.balance).scaleb(-score.digits)
+        confirm.compare_equity(left, result, str(tape.instrument.quote_currency), what)
         return result
-
-    def tape(self, plan: Plan) -> Tape:
-        """The plan's bars."""
-        stream = the_stream(plan)
-        key = (plan.catalog, stream, plan.start, plan.end)
-        if key not in self._tapes:
-            self._tapes[key] = read(plan, stream)
-        return self._tapes[key]
-
-    def _run(self, plan: Plan, rows: Any) -> tuple[ledger.Account, int, Tape, int]:
-        strategy = the_strategy(plan)
-        bars = self.tape(plan)
-        terms = the_terms(plan, bars.instrument)
-        signals = strategy.spec.signals(strategy.config, bars.bars)  # type: ignore[misc]
-        target = signals.target
-        if target.dtype != np.int64 or target.shape != bars.close.shape:
-            raise CheckFailed(
-                f"the signals of {strategy.spec.name} are {target.dtype} of shape {target.shape}, not one "
-                f"int64 for each of {len(bars.close)} bars",
-                remedy="Report it to the plugin; see framework.Signals.",
-            )
-        check_limits(bars.instrument, sizes(target, at_once=signals.turns_at_once), bars.prices)
-        amounts = money(bars, terms, int(np.abs(target).max()))
-        account = ledger.Account(
-            *ledger.keep(
-                target,
-                signals.closes_at_end,
-                signals.turns_at_once,
-                bars.book_price,
-                bars.book_size,
-                bars.close,
-                amounts,
-                rows,
-            )
-        )
-        return account, terms.currency.precision, bars, amounts.balance
 
 
 def screen(
@@ -171,51 +151,25 @@ def screen(
     work = Screen()
     scores: list[Score] = []
 
-    def score(entry: tuple[int, Mapping[str, str], Plan]) -> Score:
-        try:
-            made = work.score(*entry)
-        except CompositionError as error:
-            error.where = error.where or _named(entry[1])
-            raise
+    def score(task: Task) -> Score:
+        made = task.score()
         if progress is not None:
             progress()
         return made
 
     with ThreadPoolExecutor(os.process_cpu_count()) as threads:
         for some in itertools.batched(points, BATCH, strict=False):
-            plans = [(number, point, plan_of(point)) for number, point in some]
-            work.tape(plans[0][2])
-            scores += threads.map(score, plans)
+            tasks = [work.task(number, point, plan_of(point)) for number, point in some]
+            scores += threads.map(score, tasks)
     scores = ranked(scores, objective)
     between = time.perf_counter()
     best = [entry for entry in scores[:top] if entry.problem is None]
     confirmed = [work.confirm(entry, plan_of(entry.point)) for entry in best]
-    ended = time.perf_counter()
-    tape = work.tape(plan_of(scores[0].point))
+    tape = work.task(0, scores[0].point, plan_of(scores[0].point)).tape
     return Screened(
         scores,
         confirmed,
         str(tape.instrument.quote_currency),
         len(tape.bars),
-        (between - began, ended - between),
-    )
-
-
-def sizes(target: NDArray[np.int64], *, at_once: bool) -> tuple[int, int]:
-    """The smallest and the largest order, in steps, that the targets lead to; 0 and 0 for none."""
-    before = np.concatenate([[0], target])
-    after = np.append(target, 0)
-    turns = before.astype(bool) & after.astype(bool) & ((before > 0) != (after > 0))
-    orders = np.abs(after - before)
-    if not at_once:
-        orders = np.concatenate([orders[~turns], np.abs(before[turns]), np.abs(after[turns])])
-    orders = orders[orders > 0]
-    return (int(orders.min()), int(orders.max())) if len(orders) else (0, 0)
-
-
-def _named(point: Mapping[str, str]) -> str:
-    return (
-        "at " + ", ".join(f"{path}={value}" for path, value in point.items())
-        if point
-        else "at the file's own"
+        (between - began, time.perf_counter() - between),
     )

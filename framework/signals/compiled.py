@@ -20,10 +20,10 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
     """
     try:
         from numba import njit  # noqa: PLC0415 - half a second that most commands can do without
-    except ImportError as error:
+    except ImportError:
         raise CompositionError(
             "the array pass needs numba, which is not installed", remedy='pip install "framework[screen]"'
-        ) from error
+        ) from None
     try:
         made: Any = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder to keep it in
