@@ -11,7 +11,7 @@ What the rows have to say for it:
     event      EVENT.to_dict(), with its "type"
     snapshot   anything, with strategy
     checkpoint {"state": STATE.to_dict()}
-    operator   {"action": "kill" | "resume", "scope": ..., "who": ..., "why": ...}
+    operator   {"command": "kill" | "resume", "scope": ..., "who": ..., "why": ...}
     recovery   what `framework.journal.recovery` decided
 """
 
@@ -400,9 +400,9 @@ def _intent(state: State, row: Row, fields: Mapping[str, Any]) -> None:
 
 
 def _operator(state: State, fields: dict[str, Any]) -> None:
-    if fields.get("action") == "kill":
+    if fields.get("command") == "kill":
         state.latches.setdefault(fields["scope"], fields)
-    elif fields.get("action") == "resume":
+    elif fields.get("command") == "resume":
         state.latches.pop(fields["scope"], None)
 
 

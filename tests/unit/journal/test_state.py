@@ -152,14 +152,14 @@ def test_a_trade_of_nobodys_order_is_external(story):
 
 
 def test_what_the_operator_did_and_the_strategies_saved(story):
-    kill = {"action": "kill", "scope": "all", "who": "anna", "why": "first"}
+    kill = {"command": "kill", "scope": "all", "who": "anna", "why": "first"}
     story.add("operator", kill).add("operator", kill | {"why": "second"}).add(
-        "operator", {"action": "reload"}
+        "operator", {"command": "reload"}
     )
     story.add("snapshot", {"count": 1}, strategy="vwap").add("snapshot", {"count": 2}, strategy="vwap")
     assert story.state.latches == {"all": kill}
     assert story.state.snapshots == {"vwap": {"count": 2}}
-    story.add("operator", {"action": "resume", "scope": "all"})
+    story.add("operator", {"command": "resume", "scope": "all"})
     assert story.state.latches == {}
 
 

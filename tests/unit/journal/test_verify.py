@@ -181,25 +181,27 @@ def every_flip(journal, step, start, tmp_path):
     rows = rows_of(journal)
     assert len(rows) == 6
     draw = random.Random(start)
-    files = [file for file in sorted(journal.parent.rglob("*")) if file.is_file()]
+    broken = tmp_path / f"broken-{journal.parent.name}"
+    shutil.copytree(journal.parent, broken, ignore=shutil.ignore_patterns("*-shm", "*.lock"))
+    contents = {file: file.read_bytes() for file in sorted(broken.rglob("*")) if file.is_file()}
     seen = 0
-    for file in files:
-        if file.name.endswith((".lock", "-shm")):
-            continue
-        content = file.read_bytes()
+    for file, content in contents.items():
         for spot in range(start, len(content), step):
-            broken = tmp_path / f"broken-{file.name}-{spot}"
-            shutil.copytree(journal.parent, broken, ignore=shutil.ignore_patterns("*-shm"))
             changed = bytearray(content)
             changed[spot] ^= 1 << draw.randrange(8)
-            (broken / file.relative_to(journal.parent)).write_bytes(changed)
+            file.write_bytes(changed)
             found = verify(broken / journal.name).errors
             if not found and rows_of(broken / journal.name) != rows:
                 pytest.fail(
-                    f"byte {spot} of {file.name} was changed, the rows are others, and nothing was found"
+                    f"byte {spot} of {file.name} was changed, other rows are read, and nothing was found"
                 )
             seen += bool(found)
-            shutil.rmtree(broken)
+            for left in broken.glob("*-shm"):
+                left.unlink()
+            assert {
+                other for other in contents if other != file and other.read_bytes() != contents[other]
+            } == set()
+        file.write_bytes(content)
     return seen
 
 
