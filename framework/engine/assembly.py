@@ -110,6 +110,7 @@ def assemble(plan: Plan, host: Host) -> Assembly:
         host.clock or engine_clock,
         by_instrument(stream.bar_type for stream in plan.streams if stream.bar_type is not None),
         ids,
+        simulated=plan.mode == "backtest",
     )
     rules = [_rule(rule) for rule in plan.rules]
     gate = Gate(rules, ids, host.rule_failed, kill=host.kill, decisions=host.decisions)

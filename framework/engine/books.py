@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOTHING = Decimal(0)
 FEW = 4
+SECOND = 1_000_000_000
 
 
 def mid(quote: QuoteTick) -> Price:
@@ -80,6 +81,7 @@ class Books:
         clock: The engine's clock.
         bar_types: The bar types the run has data for, by instrument: where a price may come from.
         engine_ids: The engine's strategy identifier for every strategy's `id:`.
+        simulated: True when the venues are the engine's own, which state margin by instrument alone.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Books:
         clock: HasTime,
         bar_types: Mapping[InstrumentId, Sequence[BarType]],
         engine_ids: Mapping[str, StrategyId],
+        *,
+        simulated: bool = False,
     ) -> None:
         self.cache = cache
         self.portfolio = portfolio
@@ -97,6 +101,8 @@ class Books:
         self.ids = {engine_id: strategy_id for strategy_id, engine_id in engine_ids.items()}
         self.entries = {strategy_id: Entries(cache) for strategy_id in engine_ids}
         self._bar_types = bar_types
+        self._whole_margins: dict[Venue, tuple[int | None, dict[Currency, Money]]] = {}
+        self._simulated = simulated
 
     def mark(self, instrument_id: InstrumentId) -> Mark | None:
         """The last known price: a quote's mid, a trade or a bar's close, whichever came last."""
@@ -134,6 +140,27 @@ class Books:
                 total += quantity if position.is_long else -quantity
         return total
 
+    def margin(self, venue: Venue) -> dict[Currency, Money]:
+        """The maintenance margin of the account at a venue, by currency.
+
+        A venue states it by instrument, for the whole account, or both. The second is looked up at most once
+        a second, because the engine hands out an account with a copy of its whole history: a millisecond
+        after 5,000 orders.
+        """
+        single = self.portfolio.instrument_maintenance_margins(venue) or {}
+        whole = {} if self._simulated else self._whole_margin(venue)
+        return _summed((*single.values(), *whole.values()))
+
+    def _whole_margin(self, venue: Venue) -> dict[Currency, Money]:
+        now = self.now()
+        read, margin = self._whole_margins.get(venue, (None, {}))
+        if read is None or now - read >= SECOND:
+            account: Any = self.portfolio.account(venue)
+            stated = account is not None and account.is_margin_account()
+            margin = account.account_maintenance_margins() if stated else {}
+            self._whole_margins[venue] = (now, margin)
+        return margin
+
     def view(self, strategies: tuple[str, ...]) -> MarketView:
         """What a rule covering these strategies may look at."""
         return MarketView(self, strategies)
@@ -166,21 +193,19 @@ class MarketView:
 
     def margin(self, venue: Venue) -> dict[Currency, Money]:
         """The maintenance margin that the account at the venue must cover, by currency."""
-        account = self._books.portfolio.account(venue)
-        if account is None or not account.is_margin_account:
-            return {}
-        required: dict[Currency, Money] = {}
-        for money in (
-            *account.maintenance_margins().values(),
-            *account.account_maintenance_margins().values(),
-        ):
-            known = required.get(money.currency)
-            required[money.currency] = money if known is None else known + money
-        return required
+        return self._books.margin(venue)
 
     def owner(self, item: Any) -> str:
         """The `id:` of the strategy an engine's order, position or event belongs to, or an empty string."""
         return self._books.ids.get(item.strategy_id, "")
+
+
+def _summed(amounts: Iterable[Money]) -> dict[Currency, Money]:
+    sums: dict[Currency, Money] = {}
+    for money in amounts:
+        known = sums.get(money.currency)
+        sums[money.currency] = money if known is None else known + money
+    return sums
 
 
 def by_instrument(bar_types: Iterable[BarType]) -> dict[InstrumentId, tuple[BarType, ...]]:

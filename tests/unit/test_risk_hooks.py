@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
+from nautilus_trader.backtest import BacktestVenueConfig
+from nautilus_trader.execution import MakerTakerFeeModel
 from nautilus_trader.model import BarType, OrderSide, Price, Quantity
 from nautilus_trader.trading import Strategy
 
-from framework import APPROVE, Deny, Halt, PluginConfig, RiskRule, RiskSpec, StrategySpec
+from framework import APPROVE, Deny, Halt, PluginConfig, RiskRule, RiskSpec, StrategySpec, VenueSpec
 from framework.testkit import run_strategy, simulate
 
 
@@ -194,3 +198,49 @@ def test_a_halt_over_a_denied_change_cancels_the_order(heard):
         lambda proposal: Halt("enough"),
     )
     assert list(result.orders["status"]) == ["CANCELED"]
+
+
+@pytest.mark.parametrize(
+    ("account", "required"),
+    [("MARGIN", True), ("CASH", False)],
+)
+def test_margin_is_the_accounts_and_nothing_for_cash(tmp_path, account, required):
+    seen = []
+
+    class Looks(RiskRule):
+        def check(self, proposal):
+            return APPROVE
+
+        def on_fill(self, fill):
+            seen.append(self.market.owner(fill))
+
+        def on_mark(self, mark):
+            if seen:
+                seen.append(self.market.margin(mark.instrument_id.venue))
+
+    class Buys(Scripted):
+        def step_1(self):
+            head = (self.config.bar_type.instrument_id, OrderSide.BUY, Quantity.from_int(10_000))
+            self.submit_order(self.order_factory.market(*head))
+
+    def venue(name, config, seed):
+        del config, seed
+        return BacktestVenueConfig(
+            name=name,
+            oms_type="NETTING",
+            account_type=account,
+            starting_balances=["1000000 USD", "1000000 EUR"],
+            fee_model=MakerTakerFeeModel(Decimal(0), Decimal(0)),
+        )
+
+    market = simulate(tmp_path / "catalog", ("EURUSD",), length=4, step="1-HOUR")
+    run_strategy(
+        StrategySpec(name="buys", strategy=Buys, config=OneBarType),
+        OneBarType(bar_type=market.bar_types[0]),
+        catalog=market.catalog,
+        rules=[(RiskSpec(name="looks", rule=Looks, config=NoConfig), NoConfig())],
+        venue=(VenueSpec(name="own", config=NoConfig, backtest=venue), NoConfig()),
+    )
+    owner, *_, margin = seen
+    assert owner == "subject"
+    assert [str(currency) for currency in margin] == (["USD"] if required else [])

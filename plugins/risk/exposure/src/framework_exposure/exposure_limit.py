@@ -73,6 +73,9 @@ class ExposureLimit(RiskRule[ExposureLimitConfig]):
     def __init__(self, config: ExposureLimitConfig) -> None:
         super().__init__(config)
         self._max_age = max_age(config)
+        self._hedging = config.oms == "hedging"
+        self._max_gross = None if config.max_gross is None else config.max_gross.as_decimal()
+        self._max_net = None if config.max_net is None else config.max_net.as_decimal()
 
     def start(self, market: Market) -> None:
         """Find out how to value other currencies."""
@@ -108,11 +111,10 @@ class ExposureLimit(RiskRule[ExposureLimitConfig]):
 
     def _values(self, tally: Tally) -> list[tuple[str, Decimal, Decimal]]:
         values = []
-        if self.config.max_gross is not None:
-            gross = tally.gross(hedging=self.config.oms == "hedging")
-            values.append(("gross", self.config.max_gross.as_decimal(), gross))
-        if self.config.max_net is not None:
-            values.append(("net", self.config.max_net.as_decimal(), tally.net()))
+        if self._max_gross is not None:
+            values.append(("gross", self._max_gross, tally.gross(hedging=self._hedging)))
+        if self._max_net is not None:
+            values.append(("net", self._max_net, tally.net()))
         return values
 
     def _counted(self, proposal: Proposal) -> tuple[list[Any], list[Any]]:

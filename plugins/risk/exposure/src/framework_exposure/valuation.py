@@ -65,7 +65,7 @@ class Valuation:
         self._max_age = max_age
         self._now = market.now()
         self._marks = {} if mark is None else {mark.instrument_id: mark}
-        self._known: dict[Any, tuple[Any, Decimal, Ratio]] = {}
+        self._known: dict[Any, tuple[bool, Decimal, Decimal, Decimal]] = {}
 
     def value(self, instrument_id: InstrumentId, quantity: Decimal, *prices: Any) -> Decimal:
         """What a quantity of an instrument is worth, at the dearest of the mark and the prices given.
@@ -79,15 +79,17 @@ class Valuation:
         known = self._known.get(instrument_id)
         if known is None:
             known = self._known[instrument_id] = self._look_up(instrument_id)
-        instrument, mark, (numerator, denominator) = known
-        own: list[Decimal] = [abs(price.as_decimal()) for price in prices if price is not None]
-        size: Decimal = quantity * instrument.multiplier.as_decimal()
-        if not instrument.is_inverse:
-            return size * max([mark, *own]) * numerator / denominator
-        price = min([mark, *own])
-        if not price:
+        inverse, mark, numerator, denominator = known
+        for price in prices:
+            if price is not None:
+                own = abs(price.as_decimal())
+                mark = min(mark, own) if inverse else max(mark, own)
+        if not inverse:
+            worth: Decimal = quantity * mark * numerator
+            return worth if denominator is ONE else worth / denominator
+        if not mark:
             raise UnpricedError(f"{instrument_id} has a price of zero")
-        return size * numerator / (price * denominator)
+        return quantity * numerator / (mark * denominator)
 
     def money(self, currency: Currency, amount: Decimal) -> Decimal:
         """What an amount of another currency is worth.
@@ -128,11 +130,14 @@ class Valuation:
         price: Decimal = mark.price.as_decimal()
         return price
 
-    def _look_up(self, instrument_id: InstrumentId) -> tuple[Any, Decimal, Ratio]:
+    def _look_up(self, instrument_id: InstrumentId) -> tuple[bool, Decimal, Decimal, Decimal]:
+        """Whether it is inverse, its price, and what to multiply and divide a quantity by beside that."""
         instrument = self._market.instrument(instrument_id)
         if instrument is None:
             raise UnpricedError(f"{instrument_id} is not an instrument of this node")
-        return instrument, abs(self.price(instrument_id)), self._rate(cost_currency(instrument))
+        numerator, denominator = self._rate(cost_currency(instrument))
+        multiplier = instrument.multiplier.as_decimal()
+        return instrument.is_inverse, abs(self.price(instrument_id)), multiplier * numerator, denominator
 
     def _rate(self, currency: Currency) -> Ratio:
         if currency == self._currency:
