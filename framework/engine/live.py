@@ -375,6 +375,9 @@ class _Played:
     def happened(self) -> int:
         return self.run.outbox.events
 
+    def day_ended(self) -> None:
+        mark(self.run)
+
 
 async def _play(run: LiveRun) -> None:
     assert run.replay is not None  # noqa: S101 - the caller asked

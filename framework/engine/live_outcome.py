@@ -5,7 +5,24 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.analysis import ReportProvider
+from nautilus_trader.analysis import (
+    CAGR,
+    CalmarRatio,
+    MaxDrawdown,
+    PortfolioAnalyzer,
+    ProfitFactor,
+    ReportProvider,
+    ReturnsAverage,
+    ReturnsAverageLoss,
+    ReturnsAverageWin,
+    ReturnsKurtosis,
+    ReturnsSkewness,
+    ReturnsVolatility,
+    RiskReturnRatio,
+    SharpeRatio,
+    SortinoRatio,
+    TailRatio,
+)
 
 from framework.engine.outcome import Charts, defined, equity_frame, named, resolved
 from framework.result import Result
@@ -15,6 +32,23 @@ if TYPE_CHECKING:
 
     from framework.engine.live import LiveRun
 
+RETURNS = (
+    CAGR,
+    CalmarRatio,
+    MaxDrawdown,
+    ProfitFactor,
+    ReturnsAverage,
+    ReturnsAverageLoss,
+    ReturnsAverageWin,
+    ReturnsKurtosis,
+    ReturnsSkewness,
+    ReturnsVolatility,
+    RiskReturnRatio,
+    SharpeRatio,
+    SortinoRatio,
+    TailRatio,
+)
+"""The engine's statistics of returns that a backtest's report has."""
 TIMES = ("ts_init", "ts_last", "ts_event", "ts_opened", "ts_closed")
 """Columns of the engine's tables that hold a time."""
 
@@ -42,6 +76,7 @@ def collect(run: LiveRun, elapsed: float) -> Result:
         for key, amount in worth.items():
             series.setdefault(key, {})[moment] = float(amount)
     statistics: Any = run.portfolio.statistics()
+    equity = equity_frame(series)
     now = time.time_ns()
     return Result(
         name=run.plan.name,
@@ -55,11 +90,11 @@ def collect(run: LiveRun, elapsed: float) -> Result:
         orders=orders_table,
         fills=fills,
         positions=positions,
-        equity=equity_frame(series),
+        equity=equity,
         decisions=tuple(run.parts.gate.decisions),
         statistics={
             "pnl": {currency: defined(values) for currency, values in sorted(statistics.pnls.items())},
-            "returns": defined(statistics.returns),
+            "returns": defined(statistics.returns if run.replay is None else _returns(equity)),
             "general": defined(statistics.general),
         },
         prices=Charts(run.plan, feed) if feed is not None else {},
@@ -68,6 +103,23 @@ def collect(run: LiveRun, elapsed: float) -> Result:
         data=feed.hashes if feed is not None else {},
         elapsed=elapsed,
     )
+
+
+def _returns(equity: pd.DataFrame) -> dict[str, float]:
+    """The engine's statistics of daily returns; it would take those of a replay for one day's.
+
+    Empty with several currencies, whose sum is no amount.
+    """
+    if len(equity.columns) != 1:
+        return {}
+    analyzer = PortfolioAnalyzer()
+    for statistic in RETURNS:
+        analyzer.register_statistic(statistic())
+    daily = equity.iloc[:, 0].resample("D").last().ffill()
+    for day, change in daily.pct_change().items():
+        stamp: Any = day
+        analyzer.add_return(stamp.as_unit("ns").value, 0.0 if change != change else change)  # noqa: PLR0124 - NaN
+    return analyzer.get_performance_stats_returns()
 
 
 def _in_data_time(run: LiveRun, frame: pd.DataFrame) -> pd.DataFrame:

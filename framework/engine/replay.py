@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from framework.compose import Plan, Stream
     from framework.engine.feed import Feed
 
+DAY = 86_400_000_000_000
 WINDOW_ROWS = 10_000
 """Rows of a stream that are read from the catalog at a time."""
 PATIENCE = 5.0
@@ -43,6 +44,9 @@ class Played(Protocol):
 
     def happened(self) -> int:
         """A number that grows with every event."""
+
+    def day_ended(self) -> None:
+        """The next row is of another day, UTC."""
 
 
 class ReplayClock:
@@ -144,6 +148,8 @@ class Replay:
             if self._speed is not None:
                 due = began + (row.ts_init - first) / 1e9 / self._speed
                 await asyncio.sleep(max(0.0, due - loop.time()))
+            if row.ts_init // DAY > self.clock.now // DAY:
+                node.day_ended()
             self.clock.now = max(self.clock.now, row.ts_init)
             self.moments.append((time.time_ns(), self.clock.now))
             self._reached.clear()

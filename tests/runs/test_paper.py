@@ -54,6 +54,10 @@ def test_paper_on_replayed_data_fills_as_the_backtest_does(tmp_path, example):
     found = json.loads(compared.stdout)
     assert found["differences"] == []
     assert sum(found["intents"].values()) >= paper["fills"]
+    sharpe = "Sharpe Ratio (252 days)"
+    assert paper["statistics"]["returns"][sharpe] == pytest.approx(
+        backtest["statistics"]["returns"][sharpe], rel=0.01
+    )
     for currency, figures in backtest["statistics"]["pnl"].items():
         assert paper["statistics"]["pnl"][currency] == pytest.approx(figures)
 
