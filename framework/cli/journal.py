@@ -162,17 +162,18 @@ def archive_command(
     as_json: AsJson = False,
 ) -> None:
     """Move days that are over into files of their own beside the journal; no node may be writing it."""
-    from framework.journal.archives import archive, due  # noqa: PLC0415
+    from framework.journal.archives import over  # noqa: PLC0415
     from framework.journal.heads import read_key  # noqa: PLC0415
+    from framework.journal.retention import retain  # noqa: PLC0415
     from framework.journal.store import Journal  # noqa: PLC0415
 
     now = time.time_ns()
     secret = read_key(key) if key else None
-    days = [head.day for head in due(file, keep_days=keep_days, now=now)]
+    days = [head.day for head in over(file, keep_days=keep_days, now=now)]
     if not dry_run:
         try:
             with Journal.open(file, session="archive", key=secret) as journal:
-                archive(journal, keep_days=keep_days, now=now)
+                retain(journal, keep_days=keep_days, now=now)
         except OSError as error:
             raise JournalError(f"a day cannot be archived: {error}", where=str(file)) from None
     if as_json:

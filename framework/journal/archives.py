@@ -14,7 +14,7 @@ from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import JournalError
-from framework.journal.heads import DayHead, day_of, read_days, write_durably
+from framework.journal.heads import DayHead, End, day_of, read_days, write_durably
 from framework.journal.reading import read
 from framework.journal.rows import Row, encode
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from framework.journal.heads import End
     from framework.journal.store import Journal
 
 
@@ -62,19 +61,29 @@ def due(path: Path, *, keep_days: int, now: int) -> list[DayHead]:
         JournalError: The journal cannot be read.
         ValueError: `keep_days` is negative.
     """
-    if keep_days < 0:
-        raise ValueError(f"keep_days is {keep_days}; it cannot be negative")
-    first_kept = (dt.date.fromisoformat(day_of(now)) - dt.timedelta(days=keep_days)).isoformat()
     needed = 0
     for row in read(path, kinds=["checkpoint"]):
         needed = row.seq
-    first = next(read(path), None)
-    held = first.seq if first else 0
-    return [
-        head
-        for head in read_days(path)
-        if isinstance(head, DayHead) and head.day < first_kept and held <= head.end.count < needed
-    ]
+    return [head for head in over(path, keep_days=keep_days, now=now) if head.end.count < needed]
+
+
+def over(path: Path, *, keep_days: int, now: int) -> list[DayHead]:
+    """The heads of the days that are long over and still in the journal, whether recovery needs them or not.
+
+    Raises:
+        JournalError: The journal cannot be read.
+        ValueError: `keep_days` is negative.
+    """
+    if keep_days < 0:
+        raise ValueError(f"keep_days is {keep_days}; it cannot be negative")
+    first_kept = (dt.date.fromisoformat(day_of(now)) - dt.timedelta(days=keep_days)).isoformat()
+    first, last, latest = 0, None, 0
+    for row in read(path):
+        first, last, latest = first or row.seq, row, max(latest, row.ts)
+    heads = {head.day: head for head in read_days(path) if isinstance(head, DayHead)}
+    if last is not None:  # its day gets its head when the journal is next opened
+        heads.setdefault(day_of(latest), DayHead(day_of(latest), End(last.seq, last.hash)))
+    return [head for head in heads.values() if head.day < first_kept and first <= head.end.count]
 
 
 def archived(path: Path) -> Iterator[Row]:
