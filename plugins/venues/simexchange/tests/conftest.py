@@ -24,6 +24,8 @@ DRIVEN_NODE = Path(__file__).with_name("driven_node.py")
 class Exchange:
     """A running `framework-simexchange`, asked by hand-made requests."""
 
+    secret = SECRET
+
     def __init__(self, *options):
         self.options = options
         self.session = None
@@ -46,7 +48,7 @@ class Exchange:
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -139,7 +141,8 @@ class Node:
             text=True,
         )
         self.heard, self.text, self._lines = [], [], queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         for line in self.process.stdout:
@@ -198,6 +201,12 @@ class Node:
         self.process.kill()
         self.process.wait()
 
+    def close(self):
+        self.kill()
+        self._reader.join(5)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
     def stop(self):
         self.do("stop")
         return self.process.wait(15)
@@ -205,6 +214,12 @@ class Node:
 
 def matches(heard, said, fields):
     return heard["said"] == said and all(heard.get(name) == value for name, value in fields.items())
+
+
+@pytest.fixture
+def environment():
+    """The environment of the exchange and the node: it holds the key and the secret."""
+    return ENV
 
 
 @pytest.fixture
@@ -220,7 +235,9 @@ def exchange_with():
     yield start
     for exchange in started:
         exchange.process.kill()
-        exchange.process.communicate()
+        exchange.process.wait()
+        exchange.process.stdout.close()
+        exchange.process.stderr.close()
 
 
 @pytest.fixture
@@ -242,12 +259,12 @@ def node_on():
         started.append(node)
         if wait:
             node.wait("started", 20)
+            node.wait("quote")
         return node
 
     yield start
     for node in started:
-        node.process.kill()
-        node.process.communicate()
+        node.close()
 
 
 @pytest.fixture

@@ -12,8 +12,14 @@ from decimal import Decimal
 from framework_simexchange import clients
 from framework_simexchange.config import SimExchangeConfig
 from nautilus_trader.common import Environment, LoggerConfig, LogLevel
-from nautilus_trader.live import LiveExecutionEngineConfig, LiveNode, SubmissionRecoveryPolicy
+from nautilus_trader.live import (
+    LiveExecutionEngineConfig,
+    LiveNode,
+    LiveRiskEngineConfig,
+    SubmissionRecoveryPolicy,
+)
 from nautilus_trader.model import (
+    AccountId,
     BarType,
     ClientOrderId,
     InstrumentId,
@@ -125,6 +131,7 @@ def main():
                 submission_recovery_policy=SubmissionRecoveryPolicy.RETAIN_UNRESOLVED,
             )
         )
+        .with_risk_engine_config(LiveRiskEngineConfig(max_order_submit_rate="10000/00:00:01"))
         .with_timeout_connection(10)
         .with_delay_post_stop_secs(0)
         .with_logging(LoggerConfig(stdout_level=LogLevel.WARNING))
@@ -169,8 +176,7 @@ async def drive(node, strategy):
                     trades=sorted(str(t) for order in cache.orders() for t in order.trade_ids),
                     balances=[
                         str(balance.total)
-                        for account in cache.accounts()
-                        for balance in account.balances().values()
+                        for balance in cache.account(AccountId("SIMX-001")).balances().values()
                     ],
                 )
             case _:

@@ -87,7 +87,8 @@ class SimExchangeDataClient(MarketDataClient):
         self._rest.open()
         try:
             await self._instruments.initialize()
-        except (Unknown, NotSent, Refused):
+        except (Unknown, NotSent, Refused) as error:
+            self._log.error(f"cannot connect: {error}")  # the engine does not say why
             await self._rest.close()
             raise
         for item in self._instruments.list_all():

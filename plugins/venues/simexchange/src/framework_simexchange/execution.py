@@ -64,6 +64,8 @@ if TYPE_CHECKING:
 FIRST_STREAM_SECONDS = 5.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
+COLLECT_SECONDS = 0.001
+"""How long a cancellation waits for others to go with."""
 MISSING_SECONDS = 0.3
 """How long a trade may be on its way before the exchange is asked for it."""
 CANCEL_ATTEMPTS = 5
@@ -129,6 +131,7 @@ class SimExchangeExecutionClient(ExecutionClient):
         self._synced = 0
         self._pseq = 0
         self._news = asyncio.Event()
+        self._cancels: dict[str, None] = {}
 
     # the connection
 
@@ -141,15 +144,12 @@ class SimExchangeExecutionClient(ExecutionClient):
                 self._listed[str(item.id.symbol)] = item
                 self._handle_instrument(item)
             account = await self._rest.get("/v1/account")
-            if account["oms"] != ("hedging" if self._hedging else "netting"):
-                raise RunError(
-                    f"the account keeps positions by {account['oms']}, and `oms` says otherwise",
-                    remedy=f"Write `oms: {account['oms']}` in the venue's settings.",
-                )
+            self._refuse_other_oms(account["oms"])
             self._synced = int(account["seq"])
             await self._lease.take()
             self._tell_account(account)
-        except BaseException:
+        except Exception as error:
+            self._log.error(f"cannot connect: {error}")  # the engine does not say why
             await self._rest.close()
             raise
         for coroutine, name in (
@@ -161,6 +161,13 @@ class SimExchangeExecutionClient(ExecutionClient):
             self.create_task(coroutine, name)
         async with asyncio.timeout(FIRST_STREAM_SECONDS):
             await self._stream.up.wait()
+
+    def _refuse_other_oms(self, oms: str) -> None:
+        if oms != ("hedging" if self._hedging else "netting"):
+            raise RunError(
+                f"the account keeps positions by {oms}, and `oms` says otherwise",
+                remedy=f"Write `oms: {oms}` in the venue's settings.",
+            )
 
     async def _disconnect(self) -> None:
         await self._lease.give_back()
@@ -241,11 +248,10 @@ class SimExchangeExecutionClient(ExecutionClient):
         self.create_task(self._modify(command), f"modify:{command.client_order_id}")
 
     async def _cancel_order(self, command: CancelOrder) -> None:
-        self.create_task(self._cancel([str(command.client_order_id)]), f"cancel:{command.client_order_id}")
+        self._collect([str(command.client_order_id)])
 
     async def _batch_cancel_orders(self, command: BatchCancelOrders) -> None:
-        names = [str(cancel.client_order_id) for cancel in command.cancels]
-        self.create_task(self._cancel(names), "cancel:batch")
+        self._collect([str(cancel.client_order_id) for cancel in command.cancels])
 
     async def _cancel_all_orders(self, command: CancelAllOrders) -> None:
         found = {
@@ -257,7 +263,7 @@ class SimExchangeExecutionClient(ExecutionClient):
                 side=command.order_side,
             )
         }
-        self.create_task(self._cancel(sorted(found)), "cancel:all")
+        self._collect(sorted(found))
 
     def _start(self, order: Any, position_id: Any) -> None:
         """Send an order, or deny what cannot be sent: nothing of a denied order has left."""
@@ -365,12 +371,23 @@ class SimExchangeExecutionClient(ExecutionClient):
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _cancel(self, names: Sequence[str]) -> None:
-        """Cancel orders, many in one request; cancelling twice does no harm, so it is tried again."""
-        for start in range(0, len(names), CANCELS_AT_ONCE):
-            await self._cancel_page(list(names[start : start + CANCELS_AT_ONCE]))
+    def _collect(self, names: Sequence[str]) -> None:
+        """Cancel orders, those of the same moment in one request: the engine hands them over one by one."""
+        if not self._cancels:
+            self.create_task(self._cancel_collected(), "cancel")
+        self._cancels.update(dict.fromkeys(names))
 
-    async def _cancel_page(self, names: list[str]) -> None:
+    async def _cancel_collected(self) -> None:
+        await asyncio.sleep(COLLECT_SECONDS)
+        names, self._cancels = list(self._cancels), {}
+        sent = [name for name in names if not self._knowledge.of(name).lock.locked()]
+        for name in sorted(set(names) - set(sent)):
+            self.create_task(self._cancel([name]), f"cancel:{name}")
+        for start in range(0, len(sent), CANCELS_AT_ONCE):
+            await self._cancel(sent[start : start + CANCELS_AT_ONCE])
+
+    async def _cancel(self, names: list[str]) -> None:
+        """Cancel orders in one request; cancelling twice does no harm, so it is tried again."""
         pause, reason = FIRST_PAUSE, "the exchange did not answer"
         for _ in range(CANCEL_ATTEMPTS):
             if self._lease.lost is not None:

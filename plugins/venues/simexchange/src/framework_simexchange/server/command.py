@@ -68,7 +68,7 @@ def _built(options: argparse.Namespace) -> tuple[Venue, api.Door]:
         venue.record([_opening(exchange, venue.ns())])
     venue.ticks = _ticks(options, instruments)
     if not options.paused:
-        venue.paused.set()
+        venue.running.set()
     return venue, api.Door(key, secret, rate=options.rate, burst=options.burst)
 
 

@@ -98,17 +98,17 @@ class Control:
         body = await _body(request)
         match body.get("do"):
             case "pause":
-                self._venue.paused.clear()
+                self._venue.running.clear()
             case "resume":
-                self._venue.paused.set()
+                self._venue.running.set()
             case "step":
-                if self._venue.paused.is_set():
+                if self._venue.running.is_set():
                     raise ValueError("pause the market before stepping it")
                 done = self._venue.step(int(body.get("count", 1)))
                 return web.json_response({"done": done, "ended": self._venue.ended})
             case other:
                 raise ValueError(f"`do` must be pause, resume or step, not {other!r}")
-        return web.json_response({"running": self._venue.paused.is_set(), "ended": self._venue.ended})
+        return web.json_response({"running": self._venue.running.is_set(), "ended": self._venue.ended})
 
     async def quote(self, request: web.Request) -> web.Response:
         """Set the best prices; with `"match": false` it is only published, whatever nonsense it is."""

@@ -41,8 +41,9 @@ class Venue:
         self.holder: str | None = None
         self.lease_ends = 0.0
         self.ticks: Iterator[Tick] = iter(())
-        self.paused = asyncio.Event()
+        self.running = asyncio.Event()
         self.ended = False
+        self._due: Tick | None = None
 
     def ns(self) -> int:
         """The exchange's own time, which faults may put wrong."""
@@ -97,28 +98,39 @@ class Venue:
 
     def step(self, count: int) -> int:
         """Let the next `count` things happen now; returns how many there were."""
-        done = 0
-        for tick in self.ticks:
-            self.happen(tick)
-            done += 1
-            if done >= count:
+        for done in range(count):
+            tick = self._taken()
+            if tick is None:
                 return done
-        self.ended = True
-        return done
+            self.happen(tick)
+        return count
 
     async def run_market(self, interval: float, speed: float) -> None:
         """Let things happen: walks one an interval, recordings `speed` times as fast as they were."""
         before: int | None = None
-        for tick in self.ticks:
-            if tick.at_ns is None or speed <= 0:
+        while True:
+            await self.running.wait()
+            self._due = self._taken()
+            if self._due is None:
+                return
+            due = self._due
+            if due.at_ns is None or speed <= 0:
                 pause = interval
             else:
-                pause = 0.0 if before is None else min((tick.at_ns - before) / 1e9 / speed, LONGEST_PAUSE)
-                before = tick.at_ns
+                pause = 0.0 if before is None else min((due.at_ns - before) / 1e9 / speed, LONGEST_PAUSE)
+                before = due.at_ns
             await asyncio.sleep(pause)
-            await self.paused.wait()
-            self.happen(tick)
-        self.ended = True
+            await self.running.wait()
+            if self._due is due:  # else it was stepped over meanwhile
+                self._due = None
+                self.happen(due)
+
+    def _taken(self) -> Tick | None:
+        due, self._due = self._due, None
+        if due is None:
+            due = next(self.ticks, None)
+            self.ended = due is None
+        return due
 
     async def run_clock(self) -> None:
         """Let orders expire and connections beat."""
