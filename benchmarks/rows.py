@@ -265,40 +265,40 @@ PEERS = ("backtesting.py", "backtrader", "vectorbt", "numba")
 RULED = {"framework, one rule": {"ruled": True}}
 ROWS = (
     Row(
-        "bars-small", "EMA(10/30) cross with fees, {count} bars", "bars", 100_000, 20_000, crossing,
+        "bars-small", "EMA(10/30) cross with fees, {count} bars", "bars", 100_000, 10_000, crossing,
         ("framework", "engine", "engine again", *PEERS),
     ),
     Row(
-        "bars-medium", "EMA(10/30) cross with fees, {count} bars", "bars", 500_000, 100_000, crossing,
+        "bars-medium", "EMA(10/30) cross with fees, {count} bars", "bars", 500_000, 50_000, crossing,
         ("framework", "engine", "framework, one rule", *PEERS), RULED,
     ),
     Row(
-        "bars-large", "EMA(10/30) cross with fees, {count} bars", "bars", 1_000_000, 200_000, crossing,
+        "bars-large", "EMA(10/30) cross with fees, {count} bars", "bars", 1_000_000, 100_000, crossing,
         ("framework", "engine", "backtesting.py", "vectorbt", "numba"),
     ),
     Row(
-        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 5_000,
+        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 2_500,
         portfolio, ("framework", "engine", *PEERS),
     ),
     Row(
-        "quotes", "a handler for {count} quotes, an order each thousandth", "quotes", 2_000_000, 400_000,
+        "quotes", "a handler for {count} quotes, an order each thousandth", "quotes", 2_000_000, 200_000,
         quoted, ("framework", "engine", "numba"),
     ),
     Row(
-        "orders", "a market order on each of {count} bars", "orders", 100_000, 10_000, orders,
+        "orders", "a market order on each of {count} bars", "orders", 100_000, 5_000, orders,
         ("framework", "engine", "framework, one rule", *PEERS), RULED,
     ),
     Row(
-        "gate", "submitting {count} orders, each timed", "orders", 100_000, 10_000, gate,
+        "gate", "submitting {count} orders, each timed", "orders", 100_000, 5_000, gate,
         ("framework, one rule", "framework", "engine"), RULED,
     ),
     Row(
-        "import", "CSV into Parquet, {count} bars", "bars", 1_000_000, 100_000, imported,
+        "import", "CSV into Parquet, {count} bars", "bars", 1_000_000, 50_000, imported,
         ("framework", "pyarrow"),
         scripts={"framework": (None, "import_framework.py"), "pyarrow": (None, "import_pyarrow.py")},
     ),
     Row(
-        "load", "Parquet into records, {count} bars", "bars", 1_000_000, 200_000, loaded,
+        "load", "Parquet into records, {count} bars", "bars", 1_000_000, 100_000, loaded,
         ("framework", "engine", "pyarrow"),
         scripts={
             "framework": (None, "load_framework.py"),
@@ -307,7 +307,7 @@ ROWS = (
         },
     ),
     Row(
-        "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 1_000_000, streamed,
+        "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 500_000, streamed,
         ("framework", "engine", "framework, half", "engine, half"),
     ),
     Row(

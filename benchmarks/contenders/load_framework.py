@@ -8,7 +8,7 @@ from framework.engine.feed import open_feed
 
 
 def work(job, folder):
-    plan = plan_of({**job, "rule": "cross"}, folder)
+    plan = plan_of({**job, "rule": "cross", "first": 1}, folder)
 
     def run():
         open_feed(plan)
