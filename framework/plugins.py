@@ -258,6 +258,10 @@ def _validate_strategy(spec: StrategySpec) -> None:
         raise PluginBroken(
             f'"{spec.name}" is {strategy!r}, not a subclass of nautilus_trader.trading.Strategy'
         )
+    if spec.signals is not None and not callable(spec.signals):
+        raise PluginBroken(
+            f'the signals of "{spec.name}" are {spec.signals!r}, not a function of settings and bars'
+        )
     taken = [method for method in GATED if getattr(strategy, method) is not getattr(Strategy, method)]
     if taken:
         raise PluginBroken(

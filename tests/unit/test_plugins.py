@@ -154,6 +154,7 @@ class OptsOut(Strategy):
         ({"register_strategies": [strategy(config=TakesId)]}, "declares strategy_id, set by `id:`"),
         ({"register_strategies": [strategy(strategy=Rule)]}, "not a subclass of nautilus_trader"),
         ({"register_strategies": [strategy(strategy=OptsOut)]}, "overrides submit_order"),
+        ({"register_strategies": [strategy(signals="cross")]}, "not a function of settings and bars"),
         ({"register_strategies": ValueError("sum")}, "ValueError: sum"),
         ({"register_risks": []}, 'the hook "register_risks".*Did you mean "register_risk"'),
         ({"on_the_moon": []}, 'the hook "on_the_moon".*does not have'),
