@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NOTHING = Decimal(0)
 FEW = 4
+MANY_FILLS = 50
+"""Fills from which looking at a position, a copy with all of them, costs more than asking the portfolio."""
 SECOND = 1_000_000_000
 
 
@@ -103,6 +105,7 @@ class Books:
         self._bar_types = bar_types
         self._whole_margins: dict[Venue, tuple[int | None, dict[Currency, Money]]] = {}
         self._simulated = simulated
+        self._grown: set[tuple[str, InstrumentId]] = set()
 
     def mark(self, instrument_id: InstrumentId) -> Mark | None:
         """The last known price: a quote's mid, a trade or a bar's close, whichever came last."""
@@ -128,16 +131,23 @@ class Books:
     def position(self, strategy_id: str, instrument_id: InstrumentId) -> Decimal:
         """The strategy's signed open quantity in an instrument."""
         engine_id, cache = self.engine_ids[strategy_id], self.cache
-        count = cache.positions_open_count(strategy_id=engine_id)
-        if count == 0:
+        mine = cache.positions_open_count(instrument_id=instrument_id, strategy_id=engine_id)
+        if mine == 0:
             return NOTHING
+        key = (strategy_id, instrument_id)
+        if key in self._grown and mine == cache.positions_open_count(instrument_id=instrument_id):
+            return self.portfolio.net_position(instrument_id)
         # Asking the cache for one instrument costs as much as looking at several positions oneself.
-        named = instrument_id if count > FEW else None
+        few = cache.positions_open_count(strategy_id=engine_id) <= FEW
         total = NOTHING
-        for position in cache.positions_open(instrument_id=named, strategy_id=engine_id):
+        for position in cache.positions_open(
+            instrument_id=None if few else instrument_id, strategy_id=engine_id
+        ):
             if position.instrument_id == instrument_id:
                 quantity = position.quantity.as_decimal()
                 total += quantity if position.is_long else -quantity
+                if position.event_count > MANY_FILLS:
+                    self._grown.add(key)
         return total
 
     def margin(self, venue: Venue) -> dict[Currency, Money]:

@@ -244,3 +244,43 @@ def test_margin_is_the_accounts_and_nothing_for_cash(tmp_path, account, required
     owner, *_, margin = seen
     assert owner == "subject"
     assert [str(currency) for currency in margin] == (["USD"] if required else [])
+
+
+@pytest.mark.parametrize("oms", ["NETTING", "HEDGING"])
+def test_a_proposal_knows_the_position_however_many_fills_it_grew_by(tmp_path, oms):
+    """Eighty buys of a thousand, then fifty sales of a thousand, each proposed beside what is held."""
+    seen = []
+
+    class Looks(RiskRule):
+        judges_exits = True
+
+        def check(self, proposal):
+            seen.append(int(proposal.position))
+            return APPROVE
+
+    class Piles(Scripted):
+        def on_bar(self, bar):
+            self.bars += 1
+            side = OrderSide.BUY if self.bars <= 80 else OrderSide.SELL
+            head = (self.config.bar_type.instrument_id, side, Quantity.from_int(1_000))
+            self.submit_order(self.order_factory.market(*head))
+
+    def venue(name, config, seed):
+        del config, seed
+        return BacktestVenueConfig(
+            name=name,
+            oms_type=oms,
+            account_type="MARGIN",
+            starting_balances=["1000000 USD"],
+            fee_model=MakerTakerFeeModel(Decimal(0), Decimal(0)),
+        )
+
+    market = simulate(tmp_path / "catalog", ("EURUSD",), length=130, step="1-HOUR")
+    run_strategy(
+        StrategySpec(name="piles", strategy=Piles, config=OneBarType),
+        OneBarType(bar_type=market.bar_types[0]),
+        catalog=market.catalog,
+        rules=[(RiskSpec(name="looks", rule=Looks, config=NoConfig), NoConfig())],
+        venue=(VenueSpec(name="own", config=NoConfig, backtest=venue), NoConfig()),
+    )
+    assert seen == [*range(0, 80_000, 1_000), *range(80_000, 30_000, -1_000)]
