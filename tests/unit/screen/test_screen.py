@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from framework.errors import CheckFailed, CompositionError, ConfigError
@@ -217,6 +219,14 @@ def test_a_cent_of_difference_at_the_end_is_one(points):
     compare_equity(left, result, "USD", "here")
     with pytest.raises(CheckFailed, match="here: arrays end with"):
         compare_equity(left + Decimal("0.01"), result, "USD", "here")
+
+
+def test_an_amount_too_large_for_a_float_to_the_last_unit_is_compared_as_far_as_it_goes():
+    exact = Decimal("1234567890123.12345678")
+    result = SimpleNamespace(equity=pd.DataFrame({"USDT": [float(exact)]}))
+    compare_equity(exact, result, "USDT", "here")
+    with pytest.raises(CheckFailed):
+        compare_equity(exact + Decimal("0.01"), result, "USDT", "here")
 
 
 @pytest.mark.parametrize(
