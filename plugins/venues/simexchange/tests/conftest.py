@@ -59,8 +59,8 @@ class Exchange:
 
     # the public door, signed as the documentation says
 
-    def ask(self, method, path, body=None, *, sign=SECRET, at_ms=None, window="5000", timeout=5, key=KEY):
-        data = b"" if body is None else json.dumps(body).encode()
+    def ask(self, method, path, body=None, *, sign=SECRET, at_ms=None, window="5000", key=KEY, raw=None):
+        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         stamp = str(int(time.time() * 1_000) if at_ms is None else at_ms)
         message = f"{stamp} {window} {method} {path}\n".encode() + data
         headers = {
@@ -70,7 +70,7 @@ class Exchange:
             "X-SIM-SIGNATURE": hmac.new(sign.encode(), message, hashlib.sha256).hexdigest(),
             "X-SIM-SESSION": str(self.session),
         }
-        return fetch(method, self.url + path, data, headers, timeout)
+        return fetch(method, self.url + path, data, headers, 5)
 
     def take(self, holder="test", seconds=30):
         status, body = self.ask("POST", "/v1/session", {"holder": holder, "seconds": seconds})
@@ -116,9 +116,9 @@ class Exchange:
 
 def fetch(method, url, data, headers, timeout):
     """Status and JSON body; a connection that is cut or silent gives status 0 and the error's name."""
-    request = urllib.request.Request(url, data=data, headers=headers, method=method)
+    request = urllib.request.Request(url, data=data, headers=headers, method=method)  # noqa: S310 - loopback
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - loopback
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -150,6 +150,8 @@ class Node:
         self._lines.put(None)
 
     def do(self, what, **fields):
+        if "id" in fields:
+            fields["name"] = fields.pop("id")
         self.process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
         self.process.stdin.flush()
 

@@ -36,14 +36,12 @@ EURUSD = InstrumentId.from_str("EUR/USD.SIMX")
 
 
 def say(kind, **fields):
-    print(json.dumps({"said": kind, **fields}, default=str), flush=True)
+    sys.stdout.write(json.dumps({"said": kind, **fields}, default=str) + "\n")
+    sys.stdout.flush()
 
 
 class Driven(Strategy):
-    orders = {}
-
     def on_start(self):
-        self.quotes = 0
         self.subscribe_quotes(EURUSD)
         self.subscribe_trades(EURUSD)
         say("started")
@@ -68,7 +66,7 @@ class Driven(Strategy):
         order = json.loads(line)
         getattr(self, f"do_{order.pop('do')}")(**order)
 
-    def do_submit(self, id, side, qty, price=None, trigger=None, tif="GTC", position=None, **more):
+    def do_submit(self, name, side, qty, price=None, trigger=None, tif="GTC", position=None, **more):
         build = {
             (False, False): self.order_factory.market,
             (True, False): self.order_factory.limit,
@@ -83,28 +81,27 @@ class Driven(Strategy):
             OrderSide.BUY if side == "BUY" else OrderSide.SELL,
             Quantity.from_str(qty),
             time_in_force=getattr(TimeInForce, tif),
-            client_order_id=ClientOrderId(id),
+            client_order_id=ClientOrderId(name),
             **named,
             **more,
         )
-        self.orders[id] = order
         self.submit_order(order)
 
-    def do_cancel(self, id):
-        self.cancel_order(ClientOrderId(id))
+    def do_cancel(self, name):
+        self.cancel_order(ClientOrderId(name))
 
     def do_cancel_all(self):
         self.cancel_all_orders(EURUSD)
 
-    def do_modify(self, id, qty=None, price=None):
+    def do_modify(self, name, qty=None, price=None):
         self.modify_order(
-            ClientOrderId(id),
+            ClientOrderId(name),
             quantity=Quantity.from_str(qty) if qty else None,
             price=Price.from_str(price) if price else None,
         )
 
-    def do_bars(self, type):
-        self.subscribe_bars(BarType.from_str(type))
+    def do_bars(self, bar_type):
+        self.subscribe_bars(BarType.from_str(bar_type))
 
     def do_flood(self, count):
         for number in range(count):
@@ -182,7 +179,7 @@ async def drive(node, strategy):
             case _:
                 try:
                     strategy.do(line)
-                except Exception as error:  # the test reads it
+                except Exception as error:  # noqa: BLE001 - the test reads it
                     say("error", message=f"{type(error).__name__}: {error}")
     await running
     say("stopped")

@@ -172,7 +172,9 @@ def test_a_dead_exchange_opens_the_breaker_in_three_seconds_and_it_closes_again(
     node.settle(6)
     node.do("submit", id="B", side="BUY", qty="1")
     node.wait("OrderFilled", id="B")
-    assert all(c["orders"] == 0 and c["arrivals"] <= 1 for name, c in market.truth()["ids"].items() if name != "B")
+    assert all(
+        c["orders"] == 0 and c["arrivals"] <= 1 for name, c in market.truth()["ids"].items() if name != "B"
+    )
 
 
 def test_429_silences_orders_and_lets_cancels_pass(market, node_on):

@@ -1,6 +1,6 @@
 """The matching engine against cases worked out by hand; EUR/USD: maker 0.00001, taker 0.00003, margin 3%."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from framework_simexchange.server.matching import Book, Exchange
@@ -12,13 +12,15 @@ SECOND = 10**9
 
 
 def make(*, oms="netting", balance="1000000", leverage="1"):
-    exchange = Exchange(STANDARD, {"USD": D(balance)}, oms=oms, leverage=D(leverage))
+    exchange = Exchange(STANDARD, {"USD": Decimal(balance)}, oms=oms, leverage=Decimal(leverage))
     quote(exchange, "1.10000", "1.10002")
     return exchange
 
 
 def quote(exchange, bid, ask, bid_size="1000", ask_size="1000", at=SECOND):
-    return exchange.quote("EUR/USD", Book(D(bid), D(ask), D(bid_size), D(ask_size)), at)
+    return exchange.quote(
+        "EUR/USD", Book(Decimal(bid), Decimal(ask), Decimal(bid_size), Decimal(ask_size)), at
+    )
 
 
 def send(exchange, name, side="BUY", quantity="100", kind=None, at=SECOND, **more):
@@ -55,8 +57,10 @@ def test_profit_and_fees_to_the_cent():
     # 1000 at 1.10002 and 99000 at 1.10003; fees 0.0330006 -> 0.03 and 3.2670891 -> 3.27
     quote(exchange, "1.10100", "1.10102", bid_size="100000")
     send(exchange, "B", "SELL", quantity="100000")
-    # sold at 1.10100; cost 1100.02 + 108902.97 = 110002.99; profit 110100.00 - 110002.99 = 97.01; fee 3.303 -> 3.30
-    assert exchange.balances["USD"] == D("1000000") + D("97.01") - D("0.03") - D("3.27") - D("3.30")
+    # sold for 110100.00; cost 1100.02 + 108902.97 = 110002.99; profit 97.01; fee 3.303 -> 3.30
+    assert exchange.balances["USD"] == Decimal(1000000) + Decimal("97.01") - Decimal("0.03") - Decimal(
+        "3.27"
+    ) - Decimal("3.30")
     assert exchange.positions["EUR/USD"].quantity == 0
 
 
@@ -66,8 +70,8 @@ def test_a_reversal_realizes_only_what_it_closes():
     quote(exchange, "1.10100", "1.10102")
     send(exchange, "B", "SELL", quantity="300")
     position = exchange.positions["EUR/USD"]
-    assert (position.quantity, position.average) == (D(-200), D("1.10100"))
-    assert position.realized == D("0.10")  # 100 x 0.00098 = 0.098
+    assert (position.quantity, position.average) == (Decimal(-200), Decimal("1.10100"))
+    assert position.realized == Decimal("0.10")  # 100 x 0.00098 = 0.098
 
 
 def test_a_limit_rests_and_fills_at_its_price_for_the_makers_fee():
@@ -79,7 +83,7 @@ def test_a_limit_rests_and_fills_at_its_price_for_the_makers_fee():
     assert (order.status, order.left) == ("OPEN", 600)
     quote(exchange, "1.09980", "1.09990")
     assert order.status == "FILLED"
-    assert [f.fee for f in exchange.fills] == [D("0.00"), D("0.01")]  # 0.0043996 and 0.0065994
+    assert [f.fee for f in exchange.fills] == [Decimal("0.00"), Decimal("0.01")]  # 0.0043996 and 0.0065994
 
 
 def test_better_prices_fill_first_and_then_earlier_ones():
@@ -115,7 +119,7 @@ def test_a_changed_price_loses_its_place_and_a_smaller_size_does_not():
 def test_time_in_force_of_a_limit_that_takes(tif, quantity, filled, status):
     exchange = make()
     order, _ = send(exchange, "A", quantity=quantity, price="1.10002", tif=tif)
-    assert (order.filled, order.status) == (D(filled), status)
+    assert (order.filled, order.status) == (Decimal(filled), status)
 
 
 @pytest.mark.parametrize("tif", ["IOC", "FOK"])
@@ -200,7 +204,7 @@ def test_margin_is_held_back_for_positions_and_open_orders():
     exchange = make(balance="100", leverage="2")
     # 100 x 1.1 x 3% / 2 = 1.65 for each 100
     order, _ = send(exchange, "A", quantity="3000", price="1.10000")
-    assert (order.status, exchange.free("USD")) == ("OPEN", D("100") - D("49.50"))
+    assert (order.status, exchange.free("USD")) == ("OPEN", Decimal(100) - Decimal("49.50"))
     refused, _ = send(exchange, "B", quantity="3100", price="1.10000")
     assert refused.reason.startswith("INSUFFICIENT_MARGIN")  # 51.15 is needed, 50.50 is free
     exchange.cancel("A", SECOND)
@@ -293,13 +297,13 @@ def play(exchange, script):
     for number, move in enumerate(script):
         if move[0] == "quote":
             _, bid, width, size = move
-            log += quote(exchange, D(bid).scaleb(-5), D(bid + width).scaleb(-5), size, size)
+            log += quote(exchange, Decimal(bid).scaleb(-5), Decimal(bid + width).scaleb(-5), size, size)
         elif move[0] == "cancel":
             if exchange.by_client.get(f"O{move[1]}") in list(exchange.open.values()):
                 log += exchange.cancel(f"O{move[1]}", SECOND)
         else:
             _, side, size, price, tif, reduce = move
-            more = {} if price is None else {"price": str(D(price).scaleb(-5))}
+            more = {} if price is None else {"price": str(Decimal(price).scaleb(-5))}
             log += send(exchange, f"O{number}", side, str(size), tif=tif, reduce_only=reduce, **more)[1]
     return log
 
@@ -323,8 +327,8 @@ def test_whatever_happens_the_books_agree(script):
             assert order.filled == 0 or order.status in {"FILLED", "CANCELED", "OPEN"}
     paid = sum(f.fee for f in exchange.fills)
     realized = sum(p.realized for p in exchange.positions.values())
-    assert exchange.balances["USD"] == D(1_000_000) + realized - paid
-    again = Exchange(STANDARD, {"USD": D(1_000_000)})
+    assert exchange.balances["USD"] == Decimal(1_000_000) + realized - paid
+    again = Exchange(STANDARD, {"USD": Decimal(1_000_000)})
     for event in log:
         again.apply(event)
     assert (again.orders, again.fills, again.positions, again.balances) == (

@@ -11,6 +11,7 @@ from nautilus_trader.model import Money
 
 from framework import Duration, PluginConfig
 
+type Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+(?!\n)$")]
 type Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}(?!\n)$")]
 
 
@@ -30,10 +31,9 @@ class SimExchangeConfig(PluginConfig, frozen=True, kw_only=True):
         msgspec.Meta(description="How the account keeps positions; the exchange must agree."),
     ] = "netting"
     url: Annotated[
-        str | None,
+        Url | None,
         msgspec.Meta(
-            pattern=r"^https?://[^/\s]+(?!\n)$",
-            description='Where the exchange is: "http://127.0.0.1:8080". Only a live node needs it.',
+            description='Where the exchange is: "http://127.0.0.1:8080". Only a live node needs it.'
         ),
     ] = None
     account: Annotated[
@@ -44,7 +44,7 @@ class SimExchangeConfig(PluginConfig, frozen=True, kw_only=True):
     ] = "SIMEXCHANGE_KEY"
     secret_env: Annotated[
         Variable, msgspec.Meta(description="The environment variable that holds the secret.")
-    ] = "SIMEXCHANGE_SECRET"
+    ] = "SIMEXCHANGE_SECRET"  # noqa: S105 - a name, not a secret
     timeout: Annotated[Duration, msgspec.Meta(description="How long to wait for an answer.")] = "1s"
     window: Annotated[
         Duration,

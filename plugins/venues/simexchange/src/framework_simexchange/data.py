@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.common import Logger
+from nautilus_trader.live import InstrumentResponse, InstrumentsResponse
 from nautilus_trader.live.clients import DataClientFactory, MarketDataClient
 from nautilus_trader.model import (
     AggressorSide,
@@ -19,8 +20,8 @@ from nautilus_trader.model import (
     TradeTick,
     Venue,
 )
-from nautilus_trader.live import InstrumentResponse, InstrumentsResponse
 
+from framework_simexchange.config import SimExchangeDataConfig
 from framework_simexchange.providers import SimExchangeInstruments
 from framework_simexchange.rest import NotSent, Refused, Rest, Unknown
 from framework_simexchange.stream import Stream
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common import Clock
     from nautilus_trader.live import (
         ClientCache,
+        DataClientConfig,
         RequestInstrument,
         RequestInstruments,
         SubscribeBars,
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
         UnsubscribeTrades,
     )
 
-    from framework_simexchange.config import SimExchangeDataConfig
-
 GAP_PAGES = 20
 """The most pages of missed market data that are fetched; what is older is given up, with a warning."""
 _SIDES = {"BUY": AggressorSide.BUY, "SELL": AggressorSide.SELL}
@@ -55,9 +55,11 @@ class SimExchangeDataFactory(DataClientFactory):
 
     @staticmethod
     def create(
-        *, name: str, config: SimExchangeDataConfig, cache: ClientCache, clock: Clock
+        *, name: str, config: DataClientConfig, cache: ClientCache, clock: Clock
     ) -> SimExchangeDataClient:
         """Build it; nothing is connected yet."""
+        if not isinstance(config, SimExchangeDataConfig):
+            raise TypeError(f"expected SimExchangeDataConfig, not {type(config).__name__}")
         return SimExchangeDataClient(name=name, config=config, cache=cache, clock=clock)
 
 
@@ -153,7 +155,11 @@ class SimExchangeDataClient(MarketDataClient):
         listed = self._instruments.list_all()
         self._handle_response(
             InstrumentsResponse(
-                self.client_id, self.venue, listed, request.request_id, self.clock.timestamp_ns()
+                self.client_id,
+                Venue(str(self.client_id)),
+                listed,
+                request.request_id,
+                self.clock.timestamp_ns(),
             )
         )
 
@@ -218,7 +224,7 @@ class SimExchangeDataClient(MarketDataClient):
             self._handle_data(item)
 
     def _parsed(self, message: dict[str, Any]) -> QuoteTick | TradeTick | Bar | None:
-        listed = self._instruments.find(InstrumentId.from_str(f"{message['symbol']}.{self.client_id}"))
+        listed: Any = self._instruments.find(InstrumentId.from_str(f"{message['symbol']}.{self.client_id}"))
         if listed is None:
             raise ValueError(f"{message['symbol']!r} is not listed")
         stamps = (int(message["ns"]), self.clock.timestamp_ns())
@@ -243,8 +249,15 @@ class SimExchangeDataClient(MarketDataClient):
                 bar_type = self._bar_types.get((message["symbol"], message["bar"]))
                 if bar_type is None:
                     return None
-                prices = (price(name) for name in ("open", "high", "low", "close"))
-                return Bar(bar_type, *prices, size("volume"), *stamps)
+                return Bar(
+                    bar_type,
+                    price("open"),
+                    price("high"),
+                    price("low"),
+                    price("close"),
+                    size("volume"),
+                    *stamps,
+                )
 
 
 def _bar_key(bar_type: BarType) -> tuple[str, str]:

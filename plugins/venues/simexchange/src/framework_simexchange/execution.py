@@ -23,6 +23,7 @@ from nautilus_trader.model import (
 )
 
 from framework import RunError, nanoseconds
+from framework_simexchange.config import SimExchangeExecutionConfig
 from framework_simexchange.constants import (
     CANCELS_AT_ONCE,
     FENCED,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         CancelAllOrders,
         CancelOrder,
         ClientCache,
+        ExecutionClientConfig,
         GenerateFillReports,
         GenerateOrderStatusReport,
         GenerateOrderStatusReports,
@@ -58,7 +60,6 @@ if TYPE_CHECKING:
     )
     from nautilus_trader.model import FillReport, OrderStatusReport, PositionStatusReport, TraderId
 
-    from framework_simexchange.config import SimExchangeExecutionConfig
     from framework_simexchange.reports import Row
 
 FIRST_STREAM_SECONDS = 5.0
@@ -69,6 +70,7 @@ COLLECT_SECONDS = 0.001
 MISSING_SECONDS = 0.3
 """How long a trade may be on its way before the exchange is asked for it."""
 CANCEL_ATTEMPTS = 5
+CONTINGENCIES = {None, ContingencyType.NO_CONTINGENCY}
 TRIGGERS = {None, TriggerType.DEFAULT, TriggerType.BID_ASK}
 
 
@@ -79,12 +81,14 @@ class SimExchangeExecutionFactory(ExecutionClientFactory):
     def create(
         *,
         name: str,
-        config: SimExchangeExecutionConfig,
+        config: ExecutionClientConfig,
         cache: ClientCache,
         clock: Clock,
         trader_id: TraderId,
     ) -> SimExchangeExecutionClient:
         """Build it; nothing is connected yet."""
+        if not isinstance(config, SimExchangeExecutionConfig):
+            raise TypeError(f"expected SimExchangeExecutionConfig, not {type(config).__name__}")
         return SimExchangeExecutionClient(
             name=name, config=config, cache=cache, clock=clock, trader_id=trader_id
         )
@@ -193,7 +197,7 @@ class SimExchangeExecutionClient(ExecutionClient):
                 self._tell_account(message)
 
     async def _keep_synced(self) -> None:
-        """Ask for what the stream did not tell: after connecting, after a gap, and while trades are missing."""
+        """Ask for what the stream did not tell: after connecting, after a gap, while trades are missing."""
         pause = FIRST_PAUSE
         while True:
             if not self._knowledge.short():
@@ -272,7 +276,7 @@ class SimExchangeExecutionClient(ExecutionClient):
             self.generate_order_denied(order, reason)
             return
         self.generate_order_submitted(order)
-        self.create_task(self._submit(order, _body(order, position_id)), f"submit:{order.client_order_id}")
+        self.create_task(self._submit(_body(order, position_id)), f"submit:{order.client_order_id}")
 
     def _closed(self) -> str | None:
         """Why no new order may leave now."""
@@ -286,7 +290,7 @@ class SimExchangeExecutionClient(ExecutionClient):
             return "RATE_LIMIT: only cancellations may be sent now"
         return None
 
-    async def _submit(self, order: Any, body: dict[str, Any]) -> None:
+    async def _submit(self, body: dict[str, Any]) -> None:
         name = body["client_order_id"]
         known = self._knowledge.of(name)
         try:
@@ -528,19 +532,16 @@ def _since(start_ns: int | None) -> dict[str, str]:
 
 def _unsupported(order: Any) -> str | None:
     """Why the exchange cannot take an order at all."""
-    if order.order_type not in ORDER_TYPES:
-        return f"UNSUPPORTED: {order.order_type.name} orders; emulate them"
-    if order.time_in_force not in TIMES_IN_FORCE:
-        return f"UNSUPPORTED: {order.time_in_force.name} orders"
-    if order.contingency_type not in {None, ContingencyType.NO_CONTINGENCY}:
-        return "UNSUPPORTED: contingent orders; emulate them"
-    if order.is_quote_quantity:
-        return "UNSUPPORTED: quantities in the quote currency"
-    if getattr(order, "display_qty", None) is not None:
-        return "UNSUPPORTED: iceberg orders"
-    if getattr(order, "trigger_type", None) not in TRIGGERS:
-        return f"UNSUPPORTED: triggers on {order.trigger_type.name}"
-    return None
+    trigger = getattr(order, "trigger_type", None)
+    reasons = (
+        (order.order_type not in ORDER_TYPES, f"{order.order_type.name} orders; emulate them"),
+        (order.time_in_force not in TIMES_IN_FORCE, f"{order.time_in_force.name} orders"),
+        (order.contingency_type not in CONTINGENCIES, "contingent orders; emulate them"),
+        (order.is_quote_quantity, "quantities in the quote currency"),
+        (getattr(order, "display_qty", None) is not None, "iceberg orders"),
+        (trigger not in TRIGGERS, f"triggers on {trigger}"),
+    )
+    return next((f"UNSUPPORTED: {reason}" for wrong, reason in reasons if wrong), None)
 
 
 def _body(order: Any, position_id: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nautilus_trader.model import ClientOrderId, OrderStatus, VenueOrderId
+from nautilus_trader.model import ClientOrderId, Currency, OrderStatus, VenueOrderId
 
 from framework_simexchange.constants import POST_ONLY
 
@@ -134,7 +134,6 @@ class Knowledge:
         order = self._client.cache.order(ClientOrderId(row["client_order_id"]))
         self._accept(known, row, order)
         self._count(known, row)
-        instrument = self._reports.instrument_id(row["symbol"])
         report = self._reports.fill(row, self._client.clock.timestamp_ns())
         self._client.generate_order_filled(
             order,
@@ -143,7 +142,7 @@ class Knowledge:
             report.trade_id,
             report.last_qty,
             report.last_px,
-            self._client.cache.instrument(instrument).quote_currency,
+            Currency.from_str(row["currency"]),
             report.commission,
             report.liquidity_side,
             row["ts_ns"],

@@ -1,8 +1,8 @@
 """Requests to the exchange, and what their answers prove.
 
 An answer is one of four things. A body: done. `Refused`: the exchange said no, and nothing happened.
-`NotSent`: nothing left this machine. `Unknown`: anything else (a timeout, a broken connection, 5xx, 429, a body
-that cannot be read): it may or may not have happened, and only asking again can tell.
+`NotSent`: nothing left this machine. `Unknown`: anything else (a timeout, a broken connection, 5xx, 429, a
+body that cannot be read): it may or may not have happened, and only asking again can tell.
 """
 
 from __future__ import annotations

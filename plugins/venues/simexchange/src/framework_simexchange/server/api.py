@@ -221,8 +221,7 @@ class Api:
         return self._order_answer(order, 200 if repeated else 201, repeated=repeated)
 
     async def orders(self, request: web.Request) -> web.Response:
-        """Orders by what changed last, open ones only with `open=1`, changed after event `after` and not
-        before `since_ns`, one page at a time."""
+        """Orders by what changed last: open ones (`open=1`), after event `after`, not before `since_ns`."""
         exchange = self._venue.exchange
         source = exchange.open if request.query.get("open") == "1" else exchange.orders
         after, since = _number(request, "after"), _number(request, "since_ns")
@@ -314,31 +313,28 @@ class Api:
     def _asked(self, stream: Stream, text: bytes) -> dict[str, Any]:
         venue = self._venue
         try:
-            body = _loads(text)
-            channels = body.get("channels", [])
-            if not isinstance(channels, list) or not all(isinstance(name, str) for name in channels):
-                raise Refused("BAD_REQUEST", "`channels` must be a list of names", 400)
-            match body.get("op"):
-                case "login":
-                    claims = {name: str(body.get(name, "")) for name in _CLAIMS}
-                    now_ms = venue.ns() // MS
-                    self._door.check(claims, method="GET", path="/v1/stream", body=b"", now_ms=now_ms)
-                    stream.private = True
-                case "subscribe":
-                    venue.hub.subscribe(stream, channels)
-                case "unsubscribe":
-                    stream.channels.difference_update(channels)
-                case _:
-                    raise Refused("BAD_REQUEST", "`op` must be login, subscribe or unsubscribe", 400)
+            op = self._done(stream, _loads(text))
         except Refused as refused:
             return {"type": "refused", "code": refused.code, "message": refused.message, "ns": venue.ns()}
-        return {
-            "type": "done",
-            "op": body["op"],
-            "seq": venue.exchange.seq,
-            "mseq": venue.hub.market_seq,
-            "ns": venue.ns(),
-        }
+        return {"type": "done", "op": op, "mseq": venue.hub.market_seq, "ns": venue.ns()}
+
+    def _done(self, stream: Stream, body: Mapping[str, Any]) -> str:
+        channels = body.get("channels", [])
+        if not isinstance(channels, list) or not all(isinstance(name, str) for name in channels):
+            raise Refused("BAD_REQUEST", "`channels` must be a list of names", 400)
+        match op := body.get("op"):
+            case "login":
+                claims = {name: str(body.get(name, "")) for name in _CLAIMS}
+                now_ms = self._venue.ns() // MS
+                self._door.check(claims, method="GET", path="/v1/stream", body=b"", now_ms=now_ms)
+                stream.private = True
+            case "subscribe":
+                self._venue.hub.subscribe(stream, channels)
+            case "unsubscribe":
+                stream.channels.difference_update(channels)
+            case _:
+                raise Refused("BAD_REQUEST", "`op` must be login, subscribe or unsubscribe", 400)
+        return str(op)
 
     def _page(self, name: str, rows: Sequence[Order | Fill]) -> web.Response:
         """One page of rows; `seq` is what to ask for the next one after."""
@@ -397,7 +393,7 @@ def _loads(text: bytes) -> dict[str, Any]:
 
 def _seconds(body: Mapping[str, Any]) -> float:
     seconds = body.get("seconds")
-    if type(seconds) not in {int, float} or not 0 < seconds <= LONGEST_LEASE:
+    if not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST_LEASE:
         raise Refused("BAD_REQUEST", f"`seconds` must be above 0 and at most {LONGEST_LEASE}", 400)
     return float(seconds)
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         venue, door = _built(options)
         asyncio.run(_serve(venue, door, options))
     except (LookupError, ValueError, OSError, sqlite3.Error) as error:
-        print(f"framework-simexchange: {error}", file=sys.stderr)
+        sys.stderr.write(f"framework-simexchange: {error}\n")
         return 2
     except KeyboardInterrupt:
         return 130
@@ -106,7 +106,8 @@ async def _serve(venue: Venue, door: api.Door, options: argparse.Namespace) -> N
         site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.5)
         await site.start()
         ports.append(runner.addresses[0][1])
-    print(json.dumps({"port": ports[0], "control_port": ports[1], "pid": os.getpid()}), flush=True)
+    sys.stdout.write(json.dumps({"port": ports[0], "control_port": ports[1], "pid": os.getpid()}) + "\n")
+    sys.stdout.flush()
     work = (venue.run_market(options.interval / 1_000, options.speed), venue.run_clock())
     async with background(*work) as tasks:
         waiting = [asyncio.create_task(stop.wait()), *tasks]
@@ -129,7 +130,7 @@ def _ticks(options: argparse.Namespace, instruments: Sequence[Instrument]) -> It
 
 def _instruments(options: argparse.Namespace) -> list[Instrument]:
     stated = {"maker": options.maker, "taker": options.taker}
-    fees = {name: _rate(text) for name, text in stated.items() if text is not None}
+    fees: dict[str, Any] = {name: _rate(text) for name, text in stated.items() if text is not None}
     return [replace(instrument, **fees) for instrument in _catalogued(options)]
 
 
@@ -145,7 +146,8 @@ def _catalogued(options: argparse.Namespace) -> list[Instrument]:
 def _instrument(row: dict[str, Any]) -> Instrument:
     texts = {"symbol", "base", "quote"}
     try:
-        return Instrument(**{name: value if name in texts else Decimal(value) for name, value in row.items()})
+        fields: dict[str, Any] = {n: value if n in texts else Decimal(value) for n, value in row.items()}
+        return Instrument(**fields)
     except (TypeError, InvalidOperation) as error:
         raise ValueError(f"{row} does not describe an instrument: {error}") from error
 

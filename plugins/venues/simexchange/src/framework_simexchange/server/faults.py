@@ -10,7 +10,7 @@ REQUEST_KINDS = {"timeout", "slow", "status", "rate_limit", "ban", "drop", "garb
 `rate_limit` 429 and `ban` 418 with Retry-After, `drop` cuts the connection, `garbage` answers no JSON."""
 
 STREAM_KINDS = {"duplicate", "reorder", "lose", "late"}
-"""What can happen to a private message: sent twice, swapped with the next, never sent, sent `seconds` later."""
+"""What can happen to a private message: sent twice, after the next one, never, or `seconds` later."""
 
 ACTIONS = {"any", "submit", "cancel", "modify", "query", "session", "time"}
 MESSAGES = {"any", "order", "fill", "account"}

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from framework_simexchange.server.records import Instrument
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from framework_simexchange.server.records import Instrument
 
 BAR_STEPS = 4
 
@@ -122,15 +122,15 @@ def _stream(folder: Path, stream: str) -> Iterator[Tick]:
     kind, _, name = stream.rpartition(":")
     symbol = _instrument_of(stream).rpartition(".")[0]
     if kind == "quotes":
-        for item in catalog.query_quote_ticks([name]):
-            numbers = (item.bid_price, item.ask_price, item.bid_size, item.ask_size)
-            yield replace(quote(symbol, *(n.as_decimal() for n in numbers)), at_ns=item.ts_init)
+        for tick in catalog.query_quote_ticks([name]):
+            numbers = (tick.bid_price, tick.ask_price, tick.bid_size, tick.ask_size)
+            yield replace(quote(symbol, *(n.as_decimal() for n in numbers)), at_ns=tick.ts_init)
     elif kind == "trades":
-        for item in catalog.query_trade_ticks([name]):
-            yield _trade(symbol, item)
+        for trade in catalog.query_trade_ticks([name]):
+            yield _trade(symbol, trade)
     else:
-        for item in catalog.query_bars([name]):
-            yield _bar(symbol, stream, item)
+        for bar in catalog.query_bars([name]):
+            yield _bar(symbol, stream, bar)
 
 
 def _trade(symbol: str, item: Any) -> Tick:

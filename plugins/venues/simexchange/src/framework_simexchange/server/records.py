@@ -158,7 +158,7 @@ def _plain(value: Any) -> Any:
 def order_from(body: dict[str, Any]) -> Order:
     """The order that `plain` wrote."""
     decimals = ("quantity", "price", "trigger_price", "filled", "paid")
-    values = {
+    values: dict[str, Any] = {
         name: Decimal(value) if name in decimals and value is not None else value
         for name, value in body.items()
     }
