@@ -56,7 +56,8 @@ def test_paper_on_replayed_data_fills_as_the_backtest_does(tmp_path, example):
     assert sum(found["intents"].values()) >= paper["fills"]
     sharpe = "Sharpe Ratio (252 days)"
     assert paper["statistics"]["returns"][sharpe] == pytest.approx(
-        backtest["statistics"]["returns"][sharpe], rel=0.01
+        backtest["statistics"]["returns"][sharpe],
+        rel=0.02,  # a day of no change more or less at the ends
     )
     for currency, figures in backtest["statistics"]["pnl"].items():
         assert paper["statistics"]["pnl"][currency] == pytest.approx(figures)
