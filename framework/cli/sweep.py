@@ -97,6 +97,8 @@ def sweep(
     Every point is composed before the first one runs, and is a whole backtest: the figures are those of
     `framework node run`. Results are kept as they end; after Ctrl-C, `--resume` goes on.
     """
+    # One thread for linear algebra: the workers have the cores, and a process without threads can be forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from framework.sweep import table as tables  # noqa: PLC0415 - `framework --help` needs no sweep
     from framework.sweep.journal import Journal  # noqa: PLC0415
 
