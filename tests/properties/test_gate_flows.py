@@ -288,6 +288,7 @@ def run_flow(catalog, venue, seed, oms="netting", rule=Verdicts, actions=ACTIONS
         mode="backtest",
         config=SimpleNamespace(log=SimpleNamespace(level="off")),
         catalog=catalog,
+        state=catalog / "state",
         start=None,
         end=None,
         seed=0,
