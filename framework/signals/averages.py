@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework.signals.compiled import compiled
+from framework.signals.compiled import compiled, numba
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 def _fused() -> Any:
     """Multiply and add, rounded once, as the engine's indicators do it."""
-    from numba.core import types  # noqa: PLC0415 - `compiled` has said it when numba is missing
-    from numba.extending import intrinsic  # noqa: PLC0415 - as above
+    float64 = numba("numba").float64
 
     def multiply_add(typing: Any, a: Any, b: Any, c: Any) -> Any:
         del typing, a, b, c
@@ -24,12 +23,17 @@ def _fused() -> Any:
             del context, signature
             return builder.fma(*values)
 
-        return types.float64(types.float64, types.float64, types.float64), build
+        return float64(float64, float64, float64), build
 
-    return intrinsic(multiply_add)
+    return numba("numba.extending").intrinsic(multiply_add)
 
 
-def _ema(prices: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+fused = _fused()
+
+
+@compiled
+def ema(prices: NDArray[np.float64], period: int) -> NDArray[np.float64]:
+    """The exponential average of prices: seeded with the simple mean of the first `period`, NaN before."""
     values = np.full(len(prices), np.nan)
     if len(prices) < period:
         return values
@@ -43,8 +47,3 @@ def _ema(prices: NDArray[np.float64], period: int) -> NDArray[np.float64]:
         value = fused(weight, prices[n], (1.0 - weight) * value)
         values[n] = value
     return values
-
-
-ema = compiled(_ema)
-"""The exponential average of prices: seeded with the simple mean of the first `period`, NaN before."""
-fused = _fused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from framework.errors import CompositionError
@@ -18,14 +19,23 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
     Raises:
         CompositionError: numba is not installed.
     """
-    try:
-        from numba import njit  # noqa: PLC0415 - half a second that most commands can do without
-    except ImportError:
-        raise CompositionError(
-            "the array pass needs numba, which is not installed", remedy='pip install "framework[screen]"'
-        ) from None
+    njit = numba("numba").njit
     try:
         made: Any = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder to keep it in
         made = njit(nogil=True)(function)
     return cast("F", made)
+
+
+def numba(module: str) -> Any:
+    """A module of numba, which takes half a second to load and most commands can do without.
+
+    Raises:
+        CompositionError: It is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise CompositionError(
+            "the array pass needs numba, which is not installed", remedy='pip install "framework[screen]"'
+        ) from None
