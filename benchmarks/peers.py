@@ -1,22 +1,23 @@
 """The peers' environments, made by the benchmark and never part of ours.
 
-`peers/NAME.txt` holds the exact versions. An environment is a folder under `.peers`, named after the file's
-content and this Python, so that another pin is another folder; it is used only when its installation ended.
+`peers/NAME.txt` holds the exact versions. An environment is a folder under `.peers`, named after that file's
+content and this Python, so that another pin is another folder; it gets its name when the installation has
+ended.
 """
 
 from __future__ import annotations
 
 import hashlib
 import platform
-import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
 PINS = HERE / "peers"
 HOME = HERE / ".peers"
-DONE = "installed"
 PATIENCE = 900
 """Seconds an installation may take."""
 
@@ -34,15 +35,19 @@ def python_of(name: str, home: Path = HOME) -> Path:
     pins = PINS / f"{name}.txt"
     key = hashlib.sha256(pins.read_bytes() + platform.python_version().encode()).hexdigest()[:12]
     folder = home / f"{name}-{key}"
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    if (folder / DONE).exists():
-        return python
-    shutil.rmtree(folder, ignore_errors=True)
-    print(f"installing {name} into {folder.name} ...", file=sys.stderr)
-    _run([sys.executable, "-m", "venv", str(folder)], name)
-    _run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", str(pins)], name)
-    (folder / DONE).touch()
-    return python
+    python = Path("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if folder.is_dir():
+        return folder / python
+    print(f"installing {name} ...", file=sys.stderr)
+    home.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=home, ignore_cleanup_errors=True) as temporary:
+        made = Path(temporary) / name
+        _run([sys.executable, "-m", "venv", str(made)], name)
+        pip = [str(made / python), "-m", "pip", "install", "--quiet", "--no-deps"]
+        _run([*pip, "--requirement", str(pins)], name)
+        with suppress(OSError):  # another benchmark has just installed the same
+            made.rename(folder)
+    return folder / python
 
 
 def versions(name: str) -> dict[str, str]:

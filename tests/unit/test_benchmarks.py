@@ -221,6 +221,7 @@ def test_a_failed_installation_is_told_and_not_taken_for_a_finished_one(tmp_path
     for _ in range(2):
         with pytest.raises(peers.NotInstalledError, match="^none: "):
             peers.python_of("none", tmp_path / "home")
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 POINTS = [oracle.settle([[(1, 10_000, 110_000), (4, -10_000, 110_100)]], rows.CASH, "0")] * len(rows.POINTS)
@@ -260,7 +261,7 @@ def test_what_cannot_be_measured_is_refused(arguments, said, capsys):
 def test_the_document_holds_every_figure_and_the_work_is_right():
     """The framework and the raw engine on a small row, through the command, checked by the oracle."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick", "--json", "--scale", "0.02",
+        [sys.executable, "-m", "benchmarks", "--quick", "--json", "--scale", "0.04",
          "--rows", "bars-small,gate", "--contenders", "framework;engine;framework, one rule"],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
