@@ -3,6 +3,7 @@
 from framework.config.decoding import decode
 from framework.config.node import (
     DataEntry,
+    JournalEntry,
     LoadedConfig,
     LogEntry,
     NodeConfig,
@@ -18,6 +19,7 @@ from framework.config.strict_yaml import yaml_path
 
 __all__ = [
     "DataEntry",
+    "JournalEntry",
     "LoadedConfig",
     "LogEntry",
     "NodeConfig",

@@ -154,6 +154,27 @@ class PaperEntry(Entry, frozen=True, kw_only=True):
     ] = 1.0
 
 
+class JournalEntry(Entry, frozen=True, kw_only=True):
+    """How the journal of a paper or live node is kept."""
+
+    retention: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=36_500)] | None,
+        msgspec.Meta(
+            description="How many whole UTC days before today stay in the journal; at every start older ones "
+            "are moved into files beside it. All of them by default.",
+            examples=[30],
+        ),
+    ] = None
+    key: Annotated[
+        Annotated[str, msgspec.Meta(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*(?!\n)$")] | None,
+        msgspec.Meta(
+            description="The environment variable with the key that signs the journal's heads; they carry a "
+            "checksum by default.",
+            examples=["env:JOURNAL_KEY"],
+        ),
+    ] = None
+
+
 class LogEntry(Entry, frozen=True, kw_only=True):
     """What the engine prints."""
 
@@ -214,6 +235,7 @@ class NodeConfig(Entry, frozen=True, kw_only=True):
             "node a folder."
         ),
     ] = "state"
+    journal: JournalEntry = JournalEntry()
     log: LogEntry = LogEntry()
 
     def __post_init__(self) -> None:

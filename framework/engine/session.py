@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from framework.config import document as documents
 from framework.errors import JournalError
-from framework.journal import Journal
+from framework.journal import Journal, read_key
+from framework.journal.retention import retain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,10 +51,14 @@ class Session:
 
         Raises:
             JournalError: The journal is damaged, cannot be written, or another node has it.
+            ConfigError: The key of its heads is not in the environment.
         """
         plan.state.mkdir(parents=True, exist_ok=True)
         name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
-        session = cls(plan, Journal.open(plan.state / JOURNAL, session=name))
+        kept = plan.config.journal
+        key = read_key(kept.key) if kept.key else None
+        journal = Journal.open(plan.state / JOURNAL, session=name, key=key)
+        session = cls(plan, journal)
         facts = {
             "name": plan.name,
             "mode": plan.mode,
@@ -61,7 +66,23 @@ class Session:
             "config": documents.dump(config),
         }
         session.note("session_started", facts)
+        if kept.retention is not None:
+            session._retain(kept.retention)
         return session
+
+    def _retain(self, days: int) -> None:
+        """Move old days out of the journal; one that cannot be moved is a node that does not start."""
+        try:
+            retain(self._journal, keep_days=days, now=time.time_ns())
+        except BaseException as error:
+            self._journal.close()
+            if isinstance(error, OSError):
+                raise JournalError(
+                    f"old days of the journal cannot be archived: {error}",
+                    where=str(self._journal.path),
+                    remedy="Make room, or take `retention:` out of the file for now.",
+                ) from error
+            raise
 
     def intent(self, strategy_id: str, action: str, order_id: str, what: Mapping[str, Any]) -> None:
         """Keep what is about to be sent.

@@ -60,6 +60,9 @@ data:
   - quotes: AAPL.XNAS
   - trades: AAPL.XNAS
 report: {directory: out, html: false}
+paper: {speed: max}
+state: run
+journal: {retention: 30, key: "env:JOURNAL_KEY"}
 log: {level: debug}
 """
 
@@ -125,6 +128,8 @@ def test_everything_that_a_node_says_is_read(node):
         (None, None, "AAPL.XNAS"),
     ]
     assert (read.report.html, read.log.level) == (False, "debug")
+    assert (read.paper.speed, read.state) == ("max", "run")
+    assert (read.journal.retention, read.journal.key) == (30, "env:JOURNAL_KEY")
 
 
 def test_relative_paths_start_at_the_folder_of_the_file(node, tmp_path, monkeypatch):
@@ -236,8 +241,10 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
     definitions = schema["$defs"]
     assert set(definitions) == {
         "DataEntry",
+        "JournalEntry",
         "LogEntry",
         "NodeConfig",
+        "PaperEntry",
         "ReportEntry",
         "RiskEntry",
         "StrategyEntry",
@@ -248,7 +255,7 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
     for definition in definitions.values():
         assert definition["additionalProperties"] is False
         for name, key in definition["properties"].items():
-            assert name in {"report", "log"} or key.get("description"), name
+            assert name in {"report", "paper", "journal", "log"} or key.get("description"), name
 
 
 def test_a_normal_file_loads_in_ten_milliseconds(node):
