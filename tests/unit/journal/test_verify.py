@@ -295,6 +295,15 @@ def test_what_is_intact_is_saved_into_a_copy_and_the_rest_beside_it(written, tam
     assert {f.name for f in before if before[f] != after[f]} <= {"journal.db-shm"}
 
 
+def test_a_journal_without_signatures_gets_them_in_a_copy(written, tmp_path):
+    copy = tmp_path / "copy.db"
+    report = repair(written, copy, key=KEY)
+    assert (report.kept, report.cut) == (7, 0)
+    assert verify(copy, key=KEY).errors == ()
+    with Journal.open(copy, session="s2", key=KEY) as journal:
+        journal.append("intent", {})
+
+
 def test_a_copy_replaces_nothing(written, tmp_path):
     taken = tmp_path / "copy.db"
     taken.write_text("mine")
