@@ -69,6 +69,14 @@ def test_at_a_hedging_venue_both_sides_add_up(cap, bench, propose):
     assert passes(cap(max_gross="121000 USD", oms="hedging"), sell)
 
 
+def test_a_strategy_that_holds_both_sides_is_at_a_hedging_venue_whatever_the_setting(cap, bench, propose):
+    bench.open_position("fx", quantity=30_000, hedged=True)
+    bench.open_position("fx", quantity=-20_000, hedged=True)
+    # 30,000 + 20,000 + 10,000 at 1.10000
+    assert not passes(cap(max_gross="65999 USD"), propose("fx", 10_000, "1.10000"))
+    assert passes(cap(max_gross="66000 USD"), propose("fx", 10_000, "1.10000"))
+
+
 def test_an_order_is_worth_the_dearer_of_its_price_and_the_mark(cap, propose):
     # 1,000 at 1.20000 are 1,200 USD, and at the mark 1,100
     assert not passes(cap(max_gross="1199 USD"), propose("fx", 1_000, "1.10000", limit="1.20000"))

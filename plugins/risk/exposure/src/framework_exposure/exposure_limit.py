@@ -73,6 +73,7 @@ class ExposureLimit(RiskRule[ExposureLimitConfig]):
     def __init__(self, config: ExposureLimitConfig) -> None:
         super().__init__(config)
         self._max_age = max_age(config)
+        self._currency = config.currency
         self._hedging = config.oms == "hedging"
         self._max_gross = None if config.max_gross is None else config.max_gross.as_decimal()
         self._max_net = None if config.max_net is None else config.max_net.as_decimal()
@@ -80,11 +81,11 @@ class ExposureLimit(RiskRule[ExposureLimitConfig]):
     def start(self, market: Market) -> None:
         """Find out how to value other currencies."""
         super().start(market)
-        self._rates = rates(market, self.config, self.config.currency)
+        self._rates = rates(market, self.config, self._currency)
 
     def check(self, proposal: Proposal) -> Verdict:
         """Compare the exposure that could come of the order with the caps; exactly at a cap passes."""
-        valuation = Valuation(self.market, self._rates, self.config.currency, self._max_age, proposal.mark)
+        valuation = Valuation(self.market, self._rates, self._currency, self._max_age, proposal.mark)
         positions, orders = self._counted(proposal)
 
         def tally() -> Tally:
@@ -139,6 +140,6 @@ class ExposureLimit(RiskRule[ExposureLimitConfig]):
             "venue": f" at {proposal.instrument_id.venue}",
             "scope": "",
         }[self.config.per]
-        currency = self.config.currency
+        currency = self._currency
         said = Money.from_decimal(value, currency)
         return f"{name} exposure{here} could become {said}, and max_{name} is {cap:f} {currency}"

@@ -31,11 +31,14 @@ class Line:
     sells: Decimal = ZERO
 
     def gross(self, *, hedging: bool) -> Decimal:
-        """The most that can be held when any of the orders fill: both sides at a hedging venue."""
-        if hedging:
+        """The most that can be held when any of the orders fill.
+
+        Both sides at a hedging venue, which it is in any case when both sides are held.
+        """
+        if hedging or (self.long and self.short):
             return self.long + self.short + self.buys + self.sells
         held = self.long - self.short
-        return max(abs(held + self.buys), abs(held - self.sells))
+        return max(held + self.buys, self.sells - held)
 
 
 class Tally:
@@ -77,7 +80,10 @@ class Tally:
 
     def gross(self, *, hedging: bool) -> Decimal:
         """The most that can be held, long and short added up."""
-        return sum((line.gross(hedging=hedging) for line in self.lines.values()), ZERO)
+        total = ZERO
+        for line in self.lines.values():
+            total += line.gross(hedging=hedging)
+        return total
 
     def net(self) -> Decimal:
         """The most that can be held on one side, once long and short are set off."""
@@ -100,4 +106,8 @@ class Tally:
             line.sells += amount
 
     def _line(self, strategy_id: Any, instrument_id: Any) -> Line:
-        return self.lines.setdefault((strategy_id, instrument_id), Line())
+        key = (strategy_id, instrument_id)
+        line = self.lines.get(key)
+        if line is None:
+            line = self.lines[key] = Line()
+        return line
