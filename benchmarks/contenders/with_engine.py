@@ -66,6 +66,7 @@ def data_of(job, folder, symbol):
         str(folder / "catalog"),
         instrument_ids=[InstrumentId.from_str(f"{symbol}.SIM")],
         bar_types=None if quotes else [f"{symbol}.SIM-1-MINUTE-LAST-EXTERNAL"],
+        optimize_file_loading=True,  # a stream's files as one: memory per file otherwise, and slower
     )
 
 
