@@ -50,6 +50,12 @@ class Exchange:
         self.process.kill()
         self.process.communicate()
 
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(10)
@@ -236,10 +242,16 @@ def exchange_with():
 
     yield start
     for exchange in started:
-        exchange.process.kill()
-        exchange.process.wait()
-        exchange.process.stdout.close()
-        exchange.process.stderr.close()
+        exchange.close()
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One exchange for the tests that leave it as it was."""
+    exchange = Exchange("--paused")
+    exchange.take(seconds=60)
+    yield exchange
+    exchange.close()
 
 
 @pytest.fixture

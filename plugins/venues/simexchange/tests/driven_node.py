@@ -129,7 +129,7 @@ def main():
             )
         )
         .with_risk_engine_config(LiveRiskEngineConfig(max_order_submit_rate="10000/00:00:01"))
-        .with_timeout_connection(10)
+        .with_timeout_connection(5)
         .with_delay_post_stop_secs(0)
         .with_logging(LoggerConfig(stdout_level=LogLevel.WARNING))
         .build()

@@ -39,10 +39,10 @@ def test_the_signature_is_the_documented_one():
         ({"window": "x"}, "BAD_TIME"),
     ],
 )
-def test_requests_that_prove_nothing_are_refused(exchange, changes, code):
+def test_requests_that_prove_nothing_are_refused(shared, changes, code):
     if "at_ms" in changes:
         changes = {"at_ms": int(time.time() * 1_000) + changes["at_ms"]}
-    status, answer = exchange.ask("GET", "/v1/account", **changes)
+    status, answer = shared.ask("GET", "/v1/account", **changes)
     assert (status, answer["code"]) == (401, code)
 
 
@@ -120,9 +120,9 @@ def test_a_slow_request_is_refused_when_its_window_is_over(exchange):
     ],
     ids=str,
 )
-def test_a_fault_that_would_never_strike_is_refused(exchange, wanted):
+def test_a_fault_that_would_never_strike_is_refused(shared, wanted):
     with pytest.raises(AssertionError, match="error"):
-        exchange.control("POST", "/faults", wanted)
+        shared.control("POST", "/faults", wanted)
 
 
 def test_too_many_requests_are_told_to_wait(exchange_with):
@@ -142,10 +142,10 @@ def test_latency_and_skew_last_until_they_are_changed(exchange):
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b'{"a"', b"\xff", b"[" * 50_000, b"{}" * 40_000])
-def test_bodies_that_make_no_sense_are_refused_with_a_reason(exchange, text):
-    status, answer = exchange.ask("POST", "/v1/orders", raw=text)
+def test_bodies_that_make_no_sense_are_refused_with_a_reason(shared, text):
+    status, answer = shared.ask("POST", "/v1/orders", raw=text)
     assert status in {400, 413}
-    assert exchange.truth()["orders"] == []
+    assert shared.truth()["orders"] == []
     assert status == 413 or answer["code"] == "BAD_REQUEST"
 
 

@@ -272,6 +272,8 @@ class SimExchangeExecutionClient(ExecutionClient):
     def _start(self, order: Any, position_id: Any) -> None:
         """Send an order, or deny what cannot be sent: nothing of a denied order has left."""
         reason = _unsupported(order) or self._closed()
+        if reason is None and not self._rest.pace.room():
+            reason = "RATE_LIMIT: only cancellations may be sent now"
         if reason is not None:
             self.generate_order_denied(order, reason)
             return
@@ -286,8 +288,6 @@ class SimExchangeExecutionClient(ExecutionClient):
             return "VENUE_DOWN: the exchange does not answer"
         if abs(self._rest.offset_ns) > self._max_offset_ns:
             return f"CLOCK_OFFSET: the exchange's clock is {self._rest.offset_ns / 1e9:.3f} s ahead"
-        if not self._rest.pace.room():
-            return "RATE_LIMIT: only cancellations may be sent now"
         return None
 
     async def _submit(self, body: dict[str, Any]) -> None:
@@ -295,7 +295,12 @@ class SimExchangeExecutionClient(ExecutionClient):
         known = self._knowledge.of(name)
         try:
             async with known.lock:
-                answer = await self._rest.send("POST", "/v1/orders", body=body)
+                answer = await self._rest.send(
+                    "POST",
+                    "/v1/orders",
+                    body=body,
+                    unless=lambda: "cancelled before it was sent" if known.cancel else self._closed(),
+                )
         except NotSent as error:
             self._knowledge.never(name, f"NOT_SENT: {error}")
         except Refused as error:
@@ -307,7 +312,7 @@ class SimExchangeExecutionClient(ExecutionClient):
             await self._find(name, error.until_ns)
         else:
             self._learn([answer["order"]])
-        if known.cancel:
+        if known.cancel and not known.over:
             known.cancel = False
             await self._cancel([name])
 
@@ -386,6 +391,7 @@ class SimExchangeExecutionClient(ExecutionClient):
         names, self._cancels = list(self._cancels), {}
         sent = [name for name in names if not self._knowledge.of(name).lock.locked()]
         for name in sorted(set(names) - set(sent)):
+            self._knowledge.of(name).cancel = True
             self.create_task(self._cancel([name]), f"cancel:{name}")
         for start in range(0, len(sent), CANCELS_AT_ONCE):
             await self._cancel(sent[start : start + CANCELS_AT_ONCE])
@@ -400,6 +406,9 @@ class SimExchangeExecutionClient(ExecutionClient):
             for name in names:
                 async with self._knowledge.of(name).lock:
                     pass  # a submission under way comes first
+            names = [name for name in names if not self._knowledge.of(name).over]
+            if not names:
+                return
             try:
                 answer = await self._rest.send(
                     "POST", "/v1/cancels", body={"client_order_ids": names}, urgent=True

@@ -23,11 +23,13 @@ from framework_simexchange.constants import MS, OUTSIDE_WINDOW
 from framework_simexchange.pace import Breaker, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from framework_simexchange.config import SimExchangeConfig
 
 ATTEMPTS = 4
+AT_ONCE = 16
+"""Requests under way at the same time, urgent ones aside; the others are not even signed yet."""
 FIRST_PAUSE = 0.1
 DEFAULT_RETRY_AFTER = 1.0
 
@@ -90,6 +92,7 @@ class Rest:
         self._timeout = nanoseconds(settings.timeout) / 1e9
         self._window_ms = nanoseconds(settings.window) // MS
         self._session: aiohttp.ClientSession | None = None
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self.pace = Pace(settings.rate, settings.cancel_reserve)
         self.breaker = Breaker()
         self.offset_ns = 0
@@ -97,7 +100,7 @@ class Rest:
 
     def open(self) -> None:
         """Make the connection pool; nothing is connected before the first request."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32))
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -178,8 +181,11 @@ class Rest:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         urgent: bool = False,
+        unless: Callable[[], str | None] = lambda: None,
     ) -> dict[str, Any]:
         """One request, once; urgent ones use the reserve and pass an open breaker.
+
+        `unless` is the last word before the wire, after all waiting: a reason it gives is a `NotSent`.
 
         Raises:
             Refused: The exchange said no.
@@ -189,6 +195,17 @@ class Rest:
         if not urgent and not self.breaker.passes():
             raise NotSent("the exchange does not answer; requests are held back")
         await self.pace.turn(urgent=urgent)
+        if urgent:
+            return await self._send(method, path, params, body)
+        async with self._slots:
+            reason = unless()
+            if reason is not None:
+                raise NotSent(reason)
+            return await self._send(method, path, params, body)
+
+    async def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
         pool = self._pool()
         url = (self._url / path.removeprefix("/")).with_query(params or {})
         data = b"" if body is None else json.dumps(body).encode()

@@ -57,6 +57,8 @@ class Exchange:
         self.fills: list[Fill] = []
         self.positions: dict[str, Position] = {}
         self.repeats: dict[str, int] = {}
+        self._reserves: dict[int, Decimal] = {}
+        self._reserved: dict[str, Decimal] = {}
         self.session = 0
         self.holder: str | None = None
         self.seq = 0
@@ -186,16 +188,13 @@ class Exchange:
         return self.balances.get(currency, ZERO) - self.used(currency)
 
     def used(self, currency: str) -> Decimal:
-        """Initial margin of positions at their average price, and of open orders that do not reduce."""
+        """Initial margin of positions at their average price, and of open orders that are free to open."""
         used = ZERO
         for position in self.positions.values():
             instrument = self.instruments[position.symbol]
             if instrument.quote == currency:
                 used += abs(position.cost) * instrument.margin / self.leverage
-        for order in self.open.values():
-            if self.instruments[order.symbol].quote == currency:
-                used += self._margin_of(order, order.left)
-        return used
+        return used + self._reserved.get(currency, ZERO)
 
     def held(self, order: Order) -> Position | None:
         """The position an order would add to or take from."""
@@ -226,6 +225,7 @@ class Exchange:
         self.orders[order.number] = self.by_client[order.client_order_id] = order
         if order.status is Status.OPEN:
             self.open[order.number] = order
+        self._reserve(order)
 
     def _change(self, kind: str, order: Order, body: dict[str, Any], ns: int) -> None:
         order.version += 1
@@ -242,6 +242,7 @@ class Exchange:
             order.status = {"cancel": Status.CANCELED, "expire": Status.EXPIRED}[kind]
             order.reason = body.get("reason")
             del self.open[order.number]
+        self._reserve(order)
 
     def _book(self, event: Event) -> None:
         body = event["body"]
@@ -255,6 +256,7 @@ class Exchange:
         if order.left == 0:
             order.status = Status.FILLED
             del self.open[order.number]
+        self._reserve(order)
         position = self.positions.setdefault(
             body["position_id"] or order.symbol,
             Position(position_id=body["position_id"] or order.symbol, symbol=order.symbol),
@@ -281,6 +283,19 @@ class Exchange:
                 seq=event["seq"],
             )
         )
+
+    def _reserve(self, order: Order) -> None:
+        """Hold margin back for what an open order may still open, and let go of what it held before."""
+        instrument = self.instruments[order.symbol]
+        price = order.price or order.trigger_price
+        may_open = order.number in self.open and not order.reduce_only and not order.position_id
+        needed = ZERO
+        if may_open and price is not None:
+            needed = instrument.money(order.left * price * instrument.margin / self.leverage)
+        change = needed - self._reserves.pop(order.number, ZERO)
+        if needed:
+            self._reserves[order.number] = needed
+        self._reserved[instrument.quote] = self._reserved.get(instrument.quote, ZERO) + change
 
     # how orders fill
 
