@@ -35,21 +35,17 @@ WRITER = textwrap.dedent("""
 
 def killed_writer(path, session, after):
     """Runs a writer, kills it, and gives the rows it had been told were safe."""
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, path, session],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert writer.stdout.readline() == "ready\n", writer.stderr.read()
-    timer = time.monotonic() + after
-    lines = []
-    while time.monotonic() < timer:
-        lines.append(writer.stdout.readline())
+    said = path.with_name("said.txt")
+    with said.open("w") as out:
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, path, session], stdout=out)
+    while not said.read_text().startswith("ready\n"):
+        assert writer.poll() is None, "the writer did not start"
+        time.sleep(0.005)
+    time.sleep(after)
     writer.send_signal(signal.SIGKILL)
-    rest, _ = writer.communicate()
+    writer.wait()
     # A last line that the kill cut short tells nothing.
-    lines += rest.splitlines(keepends=True)
+    lines = said.read_text().splitlines(keepends=True)[1:]
     return dict(line.split() for line in lines if line.endswith("\n"))
 
 
