@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from framework.testkit import simulate
+
 
 def test_a_day_of_trading(market, node):
     """Quotes arrive; orders fill, fill in part, rest, are modified and cancelled; the books agree."""
@@ -218,6 +220,40 @@ def test_a_clock_that_is_off_stops_new_orders_and_not_cancels(market, node):
     assert "CLOCK_OFFSET" in node.wait("OrderDenied", id="B")["reason"]
     node.do("cancel", id="A")
     node.wait("OrderCanceled", id="A")
+
+
+def test_an_exchange_that_dies_and_comes_back_finds_its_trader_waiting(exchange_with, node_on, tmp_path):
+    exchange = exchange_with("--heartbeat=0.3", f"--state={tmp_path / 'truth.db'}")
+    exchange.quote("1.10000", "1.10002")
+    node = node_on(exchange)
+    node.do("submit", id="A", side="BUY", qty="100", price="1.09000")
+    node.wait("OrderAccepted", id="A")
+    exchange.kill()
+    node.settle(2)
+    exchange.start()
+    exchange.quote("1.08990", "1.08995")
+    node.wait("OrderFilled", id="A")
+    node.wait("quote", bid="1.08990")
+    node.settle(2)
+    node.do("submit", id="B", side="SELL", qty="100")
+    node.wait("OrderFilled", id="B")
+    assert node.state()["positions"] == {}
+
+
+def test_a_replayed_catalogs_bars_reach_a_strategy_that_trades_on_them(exchange_with, node_on, tmp_path):
+    simulate(tmp_path / "catalog", ["EURUSD"], step="1-HOUR", length=10, seed=1)
+    bar_type = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"
+    exchange = exchange_with(f"--data={tmp_path / 'catalog'}", f"--stream={bar_type}")
+    node = node_on(exchange, wait=False)
+    node.wait("started", 20)
+    node.do("bars", bar_type=bar_type.replace("SIM-", "SIMX-"))
+    node.settle(0.5)
+    exchange.control("POST", "/market", {"do": "step", "count": 3})
+    bars = [exchange.truth()["mseq"], node.wait("bar") and node.settle(0.5)]
+    assert bars[0] == len([h for h in node.heard if h["said"] == "bar"]) == 3
+    node.do("submit", id="A", side="BUY", qty="1")
+    last = [h["close"] for h in node.heard if h["said"] == "bar"][-1]
+    assert node.wait("OrderFilled", id="A")["last_px"] == last
 
 
 def test_a_trade_by_hand_becomes_an_external_position(market, node):

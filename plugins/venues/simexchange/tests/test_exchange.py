@@ -85,19 +85,20 @@ def test_a_lease_that_ran_out_can_be_taken_and_the_old_token_is_void(exchange_wi
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )
-def test_each_fault_strikes_before_or_after_the_order_is_taken(exchange, fault, status, when):
-    exchange.fault(**fault, on="submit", when=when)
-    body = {"client_order_id": "A", "symbol": "EUR/USD", "side": "BUY", "type": "MARKET", "quantity": "1"}
-    got, answer = exchange.ask("POST", "/v1/orders", body)
+def test_each_fault_strikes_before_or_after_the_order_is_taken(shared, fault, status, when):
+    name = f"{fault['kind']}-{when}"
+    shared.quote("1.10000", "1.10002")
+    shared.fault(**fault, on="submit", when=when)
+    body = {"client_order_id": name, "symbol": "EUR/USD", "side": "BUY", "type": "MARKET", "quantity": "1"}
+    got, answer = shared.ask("POST", "/v1/orders", body)
     assert got == status
     if status in {418, 429}:
         assert answer["Retry-After"] == "7"
-    assert exchange.truth()["ids"]["A"] == {"orders": int(when == "after"), "arrivals": 1, "repeats": 0}
-    assert exchange.submit("B")["status"] == "FILLED"
-    assert exchange.control("GET", "/faults") == {
-        "armed": [],
-        "struck": [{"kind": fault["kind"], "on": "submit", "when": when}],
-    }
+    assert shared.truth()["ids"][name] == {"orders": int(when == "after"), "arrivals": 1, "repeats": 0}
+    assert shared.submit(f"{name}-next")["status"] == "FILLED"
+    faults = shared.control("GET", "/faults")
+    assert faults["armed"] == []
+    assert faults["struck"][-1] == {"kind": fault["kind"], "on": "submit", "when": when}
 
 
 def test_a_slow_request_is_refused_when_its_window_is_over(exchange):
@@ -143,9 +144,10 @@ def test_latency_and_skew_last_until_they_are_changed(exchange):
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"null", b'{"a"', b"\xff", b"[" * 50_000, b"{}" * 40_000])
 def test_bodies_that_make_no_sense_are_refused_with_a_reason(shared, text):
+    before = len(shared.truth()["orders"])
     status, answer = shared.ask("POST", "/v1/orders", raw=text)
     assert status in {400, 413}
-    assert shared.truth()["orders"] == []
+    assert len(shared.truth()["orders"]) == before
     assert status == 413 or answer["code"] == "BAD_REQUEST"
 
 
@@ -267,6 +269,40 @@ def test_a_file_that_is_no_log_is_not_touched(environment, tmp_path):
     assert done.returncode == 2
     assert "not a database" in done.stderr
     assert state.read_text() == "do not lose me " * 100
+
+
+def test_one_state_file_is_one_exchanges(exchange_with, environment, tmp_path):
+    exchange_with(f"--state={tmp_path / 'truth.db'}")
+    command = [
+        sys.executable,
+        "-m",
+        "framework_simexchange.server.command",
+        f"--state={tmp_path / 'truth.db'}",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert "locked" in done.stderr
+
+
+def test_a_full_disk_stops_the_exchange_before_it_promises_anything(exchange_with, tmp_path):
+    import resource
+
+    exchange = exchange_with(f"--state={tmp_path / 'truth.db'}")
+    exchange.quote("1.10000", "1.10002")
+    exchange.take()
+    resource.prlimit(exchange.process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    answered = []
+    for number in range(200):
+        order = exchange.submit(f"D{number}", quantity="1")
+        if not isinstance(order, dict):
+            break
+        answered.append((order["client_order_id"], order["status"]))
+    assert exchange.process.wait(5) == 1
+    assert "the state cannot be written" in exchange.process.stderr.read()
+    exchange.kill()
+    exchange.start()
+    kept = [(order["client_order_id"], order["status"]) for order in exchange.truth()["orders"]]
+    assert kept[: len(answered)] == answered
 
 
 def test_a_replay_publishes_the_catalogs_bars_and_fills_on_them(exchange_with, tmp_path):

@@ -82,23 +82,6 @@ class Knowledge:
         """Orders of which trades are missing."""
         return [name for name, known in self._known.items() if known.short]
 
-    def open(self) -> list[str]:
-        """Orders that are not known to be over."""
-        return [name for name, known in self._known.items() if not known.over and known.accepted]
-
-    def reported(self, order: Row | None = None, fill: Row | None = None) -> None:
-        """Something went to the engine in a report: it is known, and no event follows."""
-        if order is not None:
-            known = self.of(order["client_order_id"])
-            known.version = max(known.version, order["version"])
-            known.news = order
-            known.accepted = known.accepted or order["status"] != "REJECTED"
-            known.over = known.over or order["status"] != "OPEN"
-            known.triggered = order["triggered"]
-            known.shape = _shape(order)
-        if fill is not None:
-            self._count(self.of(fill["client_order_id"]), fill)
-
     def order(self, row: Row) -> None:
         """An order's row was heard."""
         known = self.of(row["client_order_id"])

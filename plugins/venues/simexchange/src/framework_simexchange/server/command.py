@@ -73,8 +73,11 @@ def _built(options: argparse.Namespace) -> tuple[Venue, api.Door]:
 
 
 def _restore(venue: Venue, stored: list[Event]) -> None:
-    for event in stored:
-        venue.exchange.apply(event)
+    try:
+        for event in stored:
+            venue.exchange.apply(event)
+    except KeyError as error:
+        raise ValueError(f"the state file knows {error}, which is not listed now") from error
     if venue.exchange.session:
         venue.holder = venue.exchange.holder
         venue.lease_ends = time.monotonic() + LEASE_AFTER_RESTART
@@ -95,7 +98,7 @@ async def _serve(venue: Venue, door: api.Door, options: argparse.Namespace) -> N
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     runners = [
         web.AppRunner(app, access_log=None)
         for app in (api.application(venue, door), control.application(venue))

@@ -31,7 +31,7 @@ class Truth:
     """The log; in memory when there is no path."""
 
     def __init__(self, path: Path | None) -> None:
-        self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        self._db = sqlite3.connect(":memory:" if path is None else path, timeout=1.0, isolation_level=None)
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")

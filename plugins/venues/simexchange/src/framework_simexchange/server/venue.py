@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 import uuid
 from collections import Counter, OrderedDict
@@ -50,8 +51,15 @@ class Venue:
         return time.time_ns() + self.skew_ns
 
     def record(self, events: list[Event]) -> None:
-        """Make events durable, then tell the account's owner."""
-        self.truth.append(events)
+        """Make events durable, then tell the account's owner.
+
+        Raises:
+            SystemExit: They cannot be made durable: the exchange stops before it says what it may forget.
+        """
+        try:
+            self.truth.append(events)
+        except sqlite3.Error as error:
+            raise SystemExit(f"framework-simexchange: the state cannot be written: {error}") from error
         for event in events:
             for message in self.messages(event):
                 self.hub.private(message)
