@@ -1,6 +1,7 @@
 """The adapter in a real node, in a process of its own, against the exchange in another."""
 
 import random
+import signal
 import time
 
 import pytest
@@ -297,12 +298,12 @@ def test_a_second_node_is_refused_and_the_first_trades_on(market, node, node_on)
 
 def test_a_node_that_lost_the_account_sends_nothing_more(market, node):
     node.wait("quote")
-    node.process.send_signal(19)  # SIGSTOP
+    node.process.send_signal(signal.SIGSTOP)
     deadline = time.monotonic() + 10
     while market.take("thief") != 200:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    node.process.send_signal(18)  # SIGCONT
+    node.process.send_signal(signal.SIGCONT)
     node.settle(1.5)
     node.do("submit", id="A", side="BUY", qty="100")
     reason = node.wait("OrderDenied", id="A")["reason"]
@@ -378,6 +379,58 @@ def test_whatever_goes_wrong_the_node_and_the_exchange_agree_in_the_end(market, 
     assert all(ids["orders"] <= 1 and ids["arrivals"] <= 1 for ids in market.truth()["ids"].values())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_node_killed_again_and_again_finds_everything_as_it_is(market, node_on, seed):
+    draw = random.Random(seed)
+    names = []
+    for life in range(4):
+        node = node_on(market, window="1s", timeout="300ms", lease="1s", rate=1_000)
+        if life == 3:
+            break
+        for number in range(draw.randint(5, 30)):
+            make_trouble(market, draw)
+            give_an_order(node, draw, names, f"L{life}-{number}")
+            node.settle(draw.uniform(0.0, 0.05))
+        node.kill()
+        market.control("DELETE", "/faults")
+    node.do("submit", id="LAST", side="BUY", qty="3")
+    node.wait("OrderFilled", id="LAST")
+    ends = time.monotonic() + 10
+    while (differences := open_disagreements(node, market)) and time.monotonic() < ends:
+        node.settle(1)
+    assert differences == []
+    assert all(ids["orders"] <= 1 and ids["arrivals"] <= 1 for ids in market.truth()["ids"].values())
+
+
+@pytest.mark.slow
+def test_an_outage_of_twenty_seconds_rejects_nothing_that_was_taken(market, node_on):
+    node = node_on(market, timeout="500ms", window="2s")
+    market.fault("timeout", on="submit", when="after", seconds=1)
+    market.fault("status", on="query", code=502, count=10_000)
+    market.control("POST", "/conditions", {"refuse_streams": True})
+    market.control("POST", "/cut")
+    node.do("submit", id="A", side="BUY", qty="100")
+    node.settle(20)
+    assert node.events("A") == ["OrderInitialized", "OrderSubmitted"]
+    market.control("DELETE", "/faults")
+    node.wait("OrderFilled", id="A", seconds=15)
+    assert market.truth()["ids"]["A"] == {"orders": 1, "arrivals": 1, "repeats": 0}
+
+
+@pytest.mark.slow
+def test_a_hedging_accounts_positions_are_found_after_a_restart(exchange_with, node_on):
+    exchange = exchange_with("--oms=hedging", "--heartbeat=0.3")
+    exchange.quote("1.10000", "1.10002")
+    node = node_on(exchange, oms="hedging", lease="1s")
+    node.do("submit", id="A", side="BUY", qty="100")
+    node.do("submit", id="B", side="SELL", qty="40")
+    node.wait("OrderFilled", id="B")
+    node.kill()
+    after = node_on(exchange, oms="hedging", lease="1s")
+    assert after.state()["positions"] == {"P1": "100.0", "P2": "-40.0"}
+
+
 def make_trouble(market, draw):
     if draw.random() < 0.3:
         market.fault(
@@ -425,6 +478,19 @@ def disagreements(node, market):
         *trades.symmetric_difference(state["trades"]),
         *([(held, owned)] if held != owned else []),
     ]
+
+
+def open_disagreements(node, market):
+    """The same for what matters after a restart: the engine forgets what was before the last flat position."""
+    state, truth = node.state(), market.truth()
+    real = {
+        o["client_order_id"]: (in_words(o), o["filled"]) for o in truth["orders"] if o["status"] == "OPEN"
+    }
+    open_now = {"ACCEPTED", "PARTIALLY_FILLED", "SUBMITTED", "PENDING_CANCEL", "PENDING_UPDATE"}
+    believed = {name: tuple(order) for name, order in state["orders"].items() if order[0] in open_now}
+    held = sum(float(size) for size in state["positions"].values())
+    owned = sum(float(position["quantity"]) for position in truth["positions"])
+    return [pair for pair in ((believed, real), (held, owned)) if pair[0] != pair[1]]
 
 
 def in_words(order):

@@ -64,6 +64,7 @@ class Exchange:
         self.seq = 0
         self._events: list[Event] = []
         self._ns = 0
+        self._last_ns = 0
 
     # what traders ask
 
@@ -202,7 +203,7 @@ class Exchange:
 
     def apply(self, event: Event) -> None:
         """Change state as an event says; the only place where state changes."""
-        self.seq = event["seq"]
+        self.seq, self._last_ns = event["seq"], event["ns"]
         body = event["body"]
         match event["kind"]:
             case "account":
@@ -469,7 +470,8 @@ class Exchange:
     # how events are made
 
     def _emit(self, kind: str, **body: Any) -> None:
-        event: Event = {"seq": self.seq + 1, "ns": self._ns, "kind": kind, "body": body}
+        ns = max(self._ns, self._last_ns + 1)  # no two at one time, and none before another
+        event: Event = {"seq": self.seq + 1, "ns": ns, "kind": kind, "body": body}
         self.apply(event)
         if kind == "fill":
             event["fill"] = plain(self.fills[-1])
