@@ -223,6 +223,7 @@ def test_a_clock_that_is_off_stops_new_orders_and_not_cancels(market, node):
     node.wait("OrderCanceled", id="A")
 
 
+@pytest.mark.slow
 def test_an_exchange_that_dies_and_comes_back_finds_its_trader_waiting(exchange_with, node_on, tmp_path):
     exchange = exchange_with("--heartbeat=0.3", f"--state={tmp_path / 'truth.db'}")
     exchange.quote("1.10000", "1.10002")
@@ -481,7 +482,7 @@ def disagreements(node, market):
 
 
 def open_disagreements(node, market):
-    """The same for what matters after a restart: the engine forgets what was before the last flat position."""
+    """What matters after a restart; the engine forgets what was before the position was last flat."""
     state, truth = node.state(), market.truth()
     real = {
         o["client_order_id"]: (in_words(o), o["filled"]) for o in truth["orders"] if o["status"] == "OPEN"
