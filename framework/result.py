@@ -32,9 +32,7 @@ class Result:
         bars: Bars delivered.
         quotes: Quotes delivered.
         trades: Trades delivered.
-        orders: One row an order, indexed by `client_order_id`, as the engine reports them.
-        fills: One row a fill, in time order.
-        positions: One row a position, closed ones included.
+        tables: `orders`, `fills` and `positions`, as the engine reports them, each made when asked for.
         equity: Marked-to-market equity; a UTC `DatetimeIndex`, one float column a currency code.
         decisions: What the gate denied, resized, flattened or halted, in time order.
         statistics: `{"pnl": {currency: {name: value}}, "returns": {name: value}, "general": {name: value}}`
@@ -57,9 +55,7 @@ class Result:
     bars: int
     quotes: int
     trades: int
-    orders: pd.DataFrame
-    fills: pd.DataFrame
-    positions: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
     equity: pd.DataFrame
     decisions: tuple[Decision, ...]
     statistics: Mapping[str, Any]
@@ -69,6 +65,21 @@ class Result:
     data: Mapping[str, str]
     elapsed: float
     report: Path | None = None
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """One row an order, indexed by `client_order_id`."""
+        return self.tables["orders"]
+
+    @property
+    def fills(self) -> pd.DataFrame:
+        """One row a fill, indexed by `client_order_id`."""
+        return self.tables["fills"]
+
+    @property
+    def positions(self) -> pd.DataFrame:
+        """One row a position, closed ones included."""
+        return self.tables["positions"]
 
     @functools.cached_property
     def result_hash(self) -> str:

@@ -18,9 +18,7 @@ def work(job, folder):
 def run(job, folder):
     node = built(job, folder)
     node.run()
-    node.generate_orders_report("run")
     fills = node.generate_fills_report("run")
-    node.generate_positions_report("run")
     total = node.get_engine_portfolio("run").account(Venue("SIM")).balance_total(Currency.from_str("USD"))
     node.dispose()
     return lambda: {

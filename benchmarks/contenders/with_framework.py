@@ -40,6 +40,7 @@ def work(job, folder):
 
     def run():
         result = backtest.run(plan)
+        result.fills  # noqa: B018 - tables are made when they are asked for, and this one is part of the work
         return lambda: read(job, folder, result)
 
     return run

@@ -71,6 +71,13 @@ def run(
         raise ConfigError("name one node.yaml, or one --bundle", remedy="framework node run NODE.yaml")
     kept = bundles.read(bundle) if bundle is not None else None
     plan = _plan(kept.node if kept else cast("Path", file), mode, catalog, report)
+    if plan.mode == "live" and not plan.config.mode == mode == "live":
+        raise ConfigError(
+            "live must be said twice: in the file and on the command line",
+            where=str(file),
+            path="mode",
+            remedy="Write `mode: live` in the file and pass --mode live, when real money is meant to move.",
+        )
     if kept:
         bundles.check_versions(kept, plan.versions)
     from framework.cli.installed import installed  # noqa: PLC0415 - loaded by _plan already
@@ -156,13 +163,6 @@ def _plan(file: Path, mode: str | None, catalog: Path | None = None, report: Pat
     if mode is not None and mode not in modes:
         raise ConfigError(f'no mode "{mode}"', where="--mode", remedy=f"One of: {', '.join(modes)}.")
     loaded = load(file)
-    if "live" in {loaded.node.mode, mode} and not loaded.node.mode == mode == "live":
-        raise ConfigError(
-            "live must be said twice: in the file and on the command line",
-            where=str(file),
-            path="mode",
-            remedy="Write `mode: live` in the file and pass --mode live, when real money is meant to move.",
-        )
     plan = compose(loaded, installed(), cast("Mode | None", mode))
     if catalog is not None:
         plan = replace(plan, catalog=catalog.resolve())

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nautilus_trader.model import Venue
 
-from framework.engine.outcome import RUN, defined
+from framework.engine.outcome import RUN
 
 if TYPE_CHECKING:
-    from nautilus_trader.backtest import BacktestNode, BacktestResult
+    from nautilus_trader.backtest import BacktestNode
 
     from framework.compose import Plan
-
-
-def statistics(outcome: BacktestResult) -> dict[str, dict[str, Any]]:
-    """The analyzer's figures, as `Result.statistics` has them."""
-    return {
-        "pnl": {currency: defined(values) for currency, values in sorted(outcome.stats_pnls.items())},
-        "returns": defined(outcome.stats_returns),
-        "general": defined(outcome.stats_general),
-    }
 
 
 def final_equity(plan: Plan, engine: BacktestNode) -> dict[str, Decimal]:

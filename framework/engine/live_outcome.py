@@ -11,7 +11,6 @@ from nautilus_trader.analysis import (
     MaxDrawdown,
     PortfolioAnalyzer,
     ProfitFactor,
-    ReportProvider,
     ReturnsAverage,
     ReturnsAverageLoss,
     ReturnsAverageWin,
@@ -24,7 +23,7 @@ from nautilus_trader.analysis import (
     TailRatio,
 )
 
-from framework.engine.outcome import Charts, defined, equity_frame, named, resolved
+from framework.engine.outcome import Charts, Tables, equity_frame, resolved, statistics
 from framework.result import Result
 
 if TYPE_CHECKING:
@@ -60,22 +59,12 @@ def collect(run: LiveRun, elapsed: float) -> Result:
     data, so that they can be laid over a backtest's.
     """
     names = {str(desk.engine_id): strategy_id for strategy_id, desk in run.parts.desks.items()}
-    cache, feed = run.cache, run.feed
-    orders = cache.orders()
-    snapshots = [
-        snapshot for position in cache.positions() for snapshot in cache.position_snapshots(position.id)
-    ]
-    tables = (
-        ReportProvider.generate_orders_report(orders),
-        ReportProvider.generate_fills_report(orders),
-        ReportProvider.generate_positions_report(cache.positions(), snapshots),
-    )
-    orders_table, fills, positions = (_in_data_time(run, named(table, names)) for table in tables)
+    feed = run.feed
     series: dict[tuple[str, str], dict[int, float]] = {}
     for moment, worth in run.marks:
         for key, amount in worth.items():
             series.setdefault(key, {})[moment] = float(amount)
-    statistics: Any = run.portfolio.statistics()
+    figures: Any = run.portfolio.statistics()
     equity = equity_frame(series)
     now = time.time_ns()
     return Result(
@@ -87,16 +76,12 @@ def collect(run: LiveRun, elapsed: float) -> Result:
         bars=run.rows.get("bars", 0),
         quotes=run.rows.get("quotes", 0),
         trades=run.rows.get("trades", 0),
-        orders=orders_table,
-        fills=fills,
-        positions=positions,
+        tables=Tables(run.cache, names, finish=lambda table: _in_data_time(run, table)),
         equity=equity,
         decisions=tuple(run.parts.gate.decisions),
-        statistics={
-            "pnl": {currency: defined(values) for currency, values in sorted(statistics.pnls.items())},
-            "returns": defined(statistics.returns if run.replay is None else _returns(equity)),
-            "general": defined(statistics.general),
-        },
+        statistics=statistics(
+            figures.pnls, figures.returns if run.replay is None else _returns(equity), figures.general
+        ),
         prices=Charts(run.plan, feed) if feed is not None else {},
         config=resolved(run.plan),
         versions=run.plan.versions,

@@ -1,4 +1,4 @@
-"""From a finished engine to a Result: plain tables, with the strategies' own names in them."""
+"""From a finished engine to a Result."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nautilus_trader.analysis import ReportProvider
 from nautilus_trader.model import Venue
 
 from framework.config.values import to_plain
 from framework.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     from nautilus_trader.backtest import BacktestNode, BacktestResult
+    from nautilus_trader.common import Cache
 
     from framework.compose import Plan, RulePlan, StrategyPlan, Stream, VenuePlan
     from framework.engine.backtest import Node
@@ -27,21 +29,7 @@ CHART_ROWS = 4_000
 
 
 def collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> Result:
-    """Everything worth keeping of a run, before the engine is disposed of.
-
-    Tables of some ten thousand orders are made of millions of live objects: the garbage collector would
-    walk them over and over, a quarter of the time this takes, and find nothing.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _collect(plan, node, outcome, elapsed)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> Result:
+    """Everything worth keeping of a run, before the engine is disposed of."""
     names = {str(desk.engine_id): strategy_id for strategy_id, desk in node.desks.items()}
     rows = node.feed.rows
     return Result(
@@ -53,22 +41,88 @@ def _collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) ->
         bars=rows.get("bars", 0),
         quotes=rows.get("quotes", 0),
         trades=rows.get("trades", 0),
-        orders=named(node.engine.generate_orders_report(RUN), names),
-        fills=named(node.engine.generate_fills_report(RUN), names),
-        positions=named(node.engine.generate_positions_report(RUN), names),
+        tables=Tables(node.engine.get_engine_cache(RUN), names),
         equity=_equity(plan, node.engine),
         decisions=tuple(node.gate.decisions),
-        statistics={
-            "pnl": {currency: defined(values) for currency, values in sorted(outcome.stats_pnls.items())},
-            "returns": defined(outcome.stats_returns),
-            "general": defined(outcome.stats_general),
-        },
+        statistics=statistics(outcome.stats_pnls, outcome.stats_returns, outcome.stats_general),
         prices=Charts(plan, node.feed),
         config=resolved(plan),
         versions=plan.versions,
         data=node.feed.hashes,
         elapsed=elapsed,
     )
+
+
+def statistics(
+    pnls: Mapping[str, Mapping[str, float]], returns: Mapping[str, float], general: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
+    """The analyzer's figures, as `Result.statistics` has them."""
+    return {
+        "pnl": {currency: _defined(values) for currency, values in sorted(pnls.items())},
+        "returns": _defined(returns),
+        "general": _defined(general),
+    }
+
+
+class Tables(Mapping[str, "pd.DataFrame"]):
+    """The engine's reports of orders, fills and positions, with the strategies' own names in them.
+
+    The engine's objects are taken when the run ends; the table of them is made when asked for, because ten
+    thousand orders take longer to tabulate than to send. A table of that size is made of millions of live
+    objects: the garbage collector would walk them over and over and find nothing, so it rests meanwhile.
+
+    Args:
+        cache: The engine's cache.
+        names: The strategy's `id:` for each of the engine's identifiers.
+        finish: Changes each table once it is made.
+    """
+
+    NAMES = ("orders", "fills", "positions")
+
+    def __init__(
+        self,
+        cache: Cache,
+        names: Mapping[str, str],
+        finish: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    ) -> None:
+        self._orders = cache.orders()
+        self._positions = cache.positions()
+        self._snapshots = cache.position_snapshots()
+        self._names = names
+        self._finish = finish
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            collecting = gc.isenabled()
+            gc.disable()
+            try:
+                self._made[name] = self._make(name)
+            finally:
+                if collecting:
+                    gc.enable()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.NAMES)
+
+    def __len__(self) -> int:
+        return len(self.NAMES)
+
+    def _make(self, name: str) -> pd.DataFrame:
+        match name:
+            case "orders":
+                frame = ReportProvider.generate_orders_report(self._orders)
+            case "fills":
+                frame = ReportProvider.generate_fills_report(self._orders)
+            case "positions":
+                frame = ReportProvider.generate_positions_report(self._positions, self._snapshots)
+            case _:
+                raise KeyError(name)
+        if "strategy_id" in frame.columns:
+            names = self._names
+            frame = frame.assign(strategy_id=frame["strategy_id"].map(lambda known: names.get(known, known)))
+        return frame if self._finish is None else self._finish(frame)
 
 
 def resolved(plan: Plan) -> dict[str, Any]:
@@ -85,13 +139,6 @@ def resolved(plan: Plan) -> dict[str, Any]:
         for entry, part in zip(node.get(section) or (), parts, strict=True):
             entry["config"] = to_plain(part.config)
     return node
-
-
-def named(frame: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """The engine's table with each strategy's `id:` in place of the engine's identifier."""
-    if "strategy_id" in frame.columns:
-        frame = frame.assign(strategy_id=frame["strategy_id"].map(lambda name: names.get(name, name)))
-    return frame
 
 
 def _equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
@@ -204,6 +251,6 @@ def _chart(plan: Plan, feed: Feed, stream: Stream) -> pd.DataFrame:
     )
 
 
-def defined(values: Mapping[str, float]) -> dict[str, float | None]:
+def _defined(values: Mapping[str, float]) -> dict[str, float | None]:
     """The figures by name, with None where the engine's analyzer has no answer."""
     return {name: value if math.isfinite(value) else None for name, value in sorted(values.items())}

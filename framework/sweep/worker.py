@@ -119,7 +119,7 @@ def run(task: Run) -> Row:
             result_hash = outcome.collect(task.plan, node, ended, 0.0).result_hash
         return Row(
             number=task.number,
-            statistics=figures.statistics(ended),
+            statistics=outcome.statistics(ended.stats_pnls, ended.stats_returns, ended.stats_general),
             equity=figures.final_equity(task.plan, node.engine),
             orders=ended.total_orders,
             positions=ended.total_positions,

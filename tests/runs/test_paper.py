@@ -309,14 +309,6 @@ def copied_beside(node, strategies):
     return other
 
 
-@pytest.mark.parametrize(("said", "asked"), [("live", None), ("backtest", "live"), ("live", "paper")])
-def test_live_must_be_said_twice(tmp_path, said, asked):
-    node = copied("quickstart", tmp_path, mode=said)
-    done = framework("node", "run", node, *(["--mode", asked] if asked else []))
-    assert done.returncode == 2
-    assert "live must be said twice" in done.stderr
-
-
 @pytest.mark.parametrize("command", ["kill", "resume", "flatten"])
 def test_an_operators_command_names_what_exists_and_why(tmp_path, command):
     node = copied("quickstart", tmp_path)

@@ -232,6 +232,7 @@ def test_an_unknown_mode_is_a_config_error(framework, file):
 def test_live_is_refused_while_no_venue_supports_it(framework, file):
     done = framework("node", "run", file, "--mode", "live")
     assert done.code == 4
+    assert "supports: backtest, paper." in done.err
 
 
 def test_plugins_are_listed_shown_and_examined(framework):

@@ -121,7 +121,9 @@ def a_run(a_decision):
             "data": {"data/bar/AAA.parquet": "ab" * 32},
             "elapsed": 0.25,
         }
-        result = Result(**(fields | changes))
+        fields |= changes
+        tables = {name: fields.pop(name) for name in ("orders", "fills", "positions")}
+        result = Result(tables=tables, **fields)
         vars(result)["result_hash"] = "0123456789abcdef" * 4
         return result
 
