@@ -536,6 +536,15 @@ def test_a_hedging_account_keeps_positions_apart(exchange_with, node_on):
 
 
 @pytest.mark.slow
+def test_an_exchange_that_is_not_there_is_said_to_be_so(market, node_on):
+    market.kill()
+    node = node_on(market, wait=False)
+    node.process.wait(25)
+    node.settle(0.5)
+    assert any("SIMX-execution: cannot connect" in line and "refused" in line for line in node.text)
+
+
+@pytest.mark.slow
 def test_an_account_kept_in_another_way_is_refused(market, node_on):
     node = node_on(market, wait=False, oms="hedging")
     node.process.wait(25)

@@ -95,6 +95,7 @@ class Rest:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self.pace = Pace(settings.rate, settings.cancel_reserve)
         self.breaker = Breaker()
+        self._trouble = ""
         self.offset_ns = 0
         self.token: int | None = None
 
@@ -193,7 +194,7 @@ class Rest:
             Unknown: Anything else.
         """
         if not urgent and not self.breaker.passes():
-            raise NotSent("the exchange does not answer; requests are held back")
+            raise NotSent(f"the exchange does not answer ({self._trouble}); requests are held back")
         await self.pace.turn(urgent=urgent)
         if urgent:
             return await self._send(method, path, params, body)
@@ -222,10 +223,12 @@ class Rest:
                 return self._read(answer, await answer.read(), until, started)
         except aiohttp.ClientConnectorError as error:
             self.breaker.failed(started)
-            raise NotSent(f"cannot connect: {error.os_error.strerror}") from error
+            self._trouble = f"cannot connect: {error.os_error.strerror}"
+            raise NotSent(self._trouble) from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             self.breaker.failed(started)
-            raise Unknown(f"{type(error).__name__} after {method} {path}", until) from error
+            self._trouble = f"{type(error).__name__} after {method} {path}"
+            raise Unknown(self._trouble, until) from error
 
     def _read(
         self, answer: aiohttp.ClientResponse, text: bytes, until: int, started: float
@@ -238,7 +241,8 @@ class Rest:
         body = _object(text)
         if answer.status >= 500 or body is None:  # noqa: PLR2004 - HTTP's server errors
             self.breaker.failed(started)
-            raise Unknown(f"{answer.status} after {place}", until)
+            self._trouble = f"{answer.status} after {place}"
+            raise Unknown(self._trouble, until)
         self.breaker.worked()
         if answer.status >= 400:  # noqa: PLR2004 - HTTP's client errors
             raise Refused(str(body.get("code")), str(body.get("message")), int(body.get("ns", 0)))

@@ -72,7 +72,7 @@ def quote(symbol: str, bid: Decimal, ask: Decimal, bid_size: Decimal, ask_size: 
 def recorded(folder: Path, streams: Sequence[str]) -> Iterator[Tick]:
     """What a catalog holds of `streams`, merged by time.
 
-    A stream is a bar type (`EURUSD.SIM-1-HOUR-LAST-EXTERNAL`), `quotes:ID` or `trades:ID`.
+    A stream is a bar type (`EUR/USD.SIM-1-HOUR-LAST-EXTERNAL`), `quotes:ID` or `trades:ID`.
     """
     feeds = [_stream(folder, stream) for stream in streams]
     return heapq.merge(*feeds, key=lambda tick: tick.at_ns or 0)
