@@ -541,7 +541,7 @@ def test_an_exchange_that_is_not_there_is_said_to_be_so(market, node_on):
     node = node_on(market, wait=False)
     node.process.wait(25)
     node.settle(0.5)
-    assert any("SIMX-execution: cannot connect" in line and "refused" in line for line in node.text)
+    assert any("SIMX-execution: cannot connect" in line and "127.0.0.1" in line for line in node.text)
 
 
 @pytest.mark.slow
