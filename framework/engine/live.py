@@ -372,6 +372,9 @@ class _Played:
     def busy(self) -> bool:
         return self.run.outbox.busy()
 
+    def resting(self) -> bool:
+        return self.run.cache.orders_open_count() > 0
+
     def happened(self) -> int:
         return self.run.outbox.events
 

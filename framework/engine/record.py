@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nautilus_trader.model import OrderStatus
+from nautilus_trader.model import ContingencyType, OrderFilled, OrderStatus
 from nautilus_trader.trading import Strategy
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ ON_THE_WAY = {
     OrderStatus.PENDING_CANCEL,
     OrderStatus.PENDING_UPDATE,
 }
+
+LINKED = {ContingencyType.OCO, ContingencyType.OUO}
 
 
 class Recorder(Protocol):
@@ -54,19 +56,29 @@ class Outbox:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._waiting: set[ClientOrderId] = set()
+        self._ending: set[ClientOrderId] = set()
         self.events = 0
 
     def sent(self, client_order_id: ClientOrderId) -> None:
         """An order, or a change to one, leaves."""
         self._waiting.add(client_order_id)
 
+    def filled(self, client_order_id: ClientOrderId) -> None:
+        """A fill arrived; when it completes an order, the venue cancels those that were linked to it."""
+        order: Any = self._cache.order(client_order_id)
+        if order is not None and order.is_closed and order.contingency_type in LINKED:
+            self._ending.update(order.linked_order_ids or ())
+
     def busy(self) -> bool:
         """True while any of them is on its way; one that rests at the venue is not."""
+        for client_order_id in tuple(self._ending):
+            if not self._cache.is_order_open(client_order_id):
+                self._ending.discard(client_order_id)
         for client_order_id in tuple(self._waiting):
             order: Any = self._cache.order(client_order_id)
-            if order is None or order.status not in ON_THE_WAY:
+            if order is not None and order.status not in ON_THE_WAY:  # None: the engine has yet to take it
                 self._waiting.discard(client_order_id)
-        return bool(self._waiting)
+        return bool(self._waiting or self._ending)
 
 
 class Recorded(Strategy):
@@ -134,6 +146,8 @@ class Recorded(Strategy):
     def on_order_event(self, event: Any) -> None:
         """Keep what became of an order, then tell the strategy."""
         self._outbox.events += 1
+        if isinstance(event, OrderFilled):
+            self._outbox.filled(event.client_order_id)
         self._recorder.event(self._desk.strategy_id, {"type": type(event).__name__, **event.to_dict()})
         super().on_order_event(event)
 

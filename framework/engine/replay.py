@@ -29,8 +29,10 @@ WINDOW_ROWS = 10_000
 PATIENCE = 5.0
 """Seconds that a row or an order may take before the replay goes on without it."""
 QUIET_TURNS = 10
-"""Turns of the loop without an event after which the engine's queues are taken for empty. What a row makes
-the venue do has happened before the first of them; orders and cancellations are waited for by name."""
+"""Turns of the loop without an event after which the engine's queues are taken for empty."""
+QUIET_SECONDS = 0.002
+"""The same where orders rest at the venue: what a row makes of them comes through another thread, which needs
+the processor for it. An order on its way is waited for by name."""
 
 
 class Played(Protocol):
@@ -41,6 +43,9 @@ class Played(Protocol):
 
     def busy(self) -> bool:
         """True while an order is between a strategy and the venue's answer."""
+
+    def resting(self) -> bool:
+        """True while orders rest at the venue."""
 
     def happened(self) -> int:
         """A number that grows with every event."""
@@ -157,7 +162,7 @@ class Replay:
             self.rows[stream.kind] = self.rows.get(stream.kind, 0) + 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reached.wait(), PATIENCE)
-            await _settled(node)
+            await _settled(node, resting=node.resting())
             node.release()
             await _settled(node)
 
@@ -184,12 +189,17 @@ class Replay:
             at += step
 
 
-async def _settled(node: Played) -> None:
-    """Let the engine's queues run until nothing comes of it any more."""
+async def _settled(node: Played, *, resting: bool = False) -> None:
+    """Let the engine's queues run until nothing comes of it any more.
+
+    Args:
+        node: What is played to.
+        resting: Whether orders rest at the venue that the row may have reached.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
     known, quiet = node.happened(), 0
     while quiet < QUIET_TURNS or (node.busy() and loop.time() < deadline):
-        await asyncio.sleep(0)
+        await asyncio.sleep(QUIET_SECONDS if resting and quiet == QUIET_TURNS - 1 else 0)
         happened = node.happened()
         known, quiet = happened, quiet + 1 if happened == known else 0
