@@ -126,6 +126,8 @@ def test_a_follower_prints_rows_as_they_come_and_ends_with_ctrl_c(path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that runs the tests in the background has its children ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         journal.append("event", {"n": 2})
         assert [json.loads(follower.stdout.readline())["seq"] for _ in range(2)] == [1, 2]
