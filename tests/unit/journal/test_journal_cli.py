@@ -1,7 +1,7 @@
 """`framework journal` as a person and a script use it."""
 
-import datetime as dt
 import contextlib
+import datetime as dt
 import json
 import re
 import signal
