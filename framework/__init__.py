@@ -35,6 +35,7 @@ from framework.risk.rule import (
     RiskRule,
     Verdict,
 )
+from framework.secret import Secret
 from framework.specs import CommandSpec, ImporterSpec, PluginConfig, RiskSpec, StrategySpec, VenueSpec
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ __all__ = [
     "RiskRule",
     "RiskSpec",
     "RunError",
+    "Secret",
     "Signals",
     "StrategySpec",
     "VenueSpec",

@@ -34,7 +34,9 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Subclass it with `kw_only=True` and annotate each field with
     `Annotated[type, msgspec.Meta(description=..., gt=...)]`: the description becomes documentation and
     the bounds are enforced when `node.yaml` is read. `InstrumentId`, `BarType`, `Price`, `Quantity`,
-    `Money`, `Currency`, `Venue` and `Decimal` fields are written as strings in YAML.
+    `Money`, `Currency`, `Venue` and `Decimal` fields are written as strings in YAML. A credential is a
+    `framework.Secret`: the file names an environment variable, and `reveal()` looks there when a client is
+    built.
     """
 
 

@@ -58,10 +58,9 @@ def verify_command(
 ) -> None:
     """Check that a journal is what was written: every row, the end, every day; exit 7 when it is not."""
     from framework.journal.archives import read_export  # noqa: PLC0415 - `framework --help` needs no journal
-    from framework.journal.heads import read_key  # noqa: PLC0415
     from framework.journal.verify import verify, verify_rows  # noqa: PLC0415
 
-    secret = read_key(key) if key else None
+    secret = _key(key) if key else None
     if repair is not None:
         _repair(file, repair, secret, as_json=as_json)
         return
@@ -163,12 +162,11 @@ def archive_command(
 ) -> None:
     """Move days that are over into files of their own beside the journal; no node may be writing it."""
     from framework.journal.archives import over  # noqa: PLC0415
-    from framework.journal.heads import read_key  # noqa: PLC0415
     from framework.journal.retention import retain  # noqa: PLC0415
     from framework.journal.store import Journal  # noqa: PLC0415
 
     now = time.time_ns()
-    secret = read_key(key) if key else None
+    secret = _key(key) if key else None
     days = [head.day for head in over(file, keep_days=keep_days, now=now)]
     if not dry_run:
         try:
@@ -277,3 +275,14 @@ def _progress(title: str, *, shown: bool) -> Iterator[Callable[[int], None]]:
 
 def _counted(many: int) -> str:
     return f"{many:,} row" if many == 1 else f"{many:,} rows"
+
+
+def _key(reference: str) -> bytes:
+    from framework.journal.heads import read_key  # noqa: PLC0415
+    from framework.secret import Secret  # noqa: PLC0415
+
+    try:
+        return read_key(Secret(reference))
+    except ValueError as error:
+        message, _, remedy = str(error).partition("; ")
+        raise ConfigError(message, where="--key", remedy=remedy) from None

@@ -16,6 +16,7 @@ from framework.config import document as documents
 from framework.config import values
 from framework.config.decoding import decode
 from framework.config.wording import Problem, error_of
+from framework.secret import Secret
 from framework.specs import Mode
 
 if TYPE_CHECKING:
@@ -166,10 +167,9 @@ class JournalEntry(Entry, frozen=True, kw_only=True):
         ),
     ] = None
     key: Annotated[
-        Annotated[str, msgspec.Meta(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*(?!\n)$")] | None,
+        Secret | None,
         msgspec.Meta(
-            description="The environment variable with the key that signs the journal's heads; they carry a "
-            "checksum by default.",
+            description="Where the key is that signs the journal's heads; they carry a checksum by default.",
             examples=["env:JOURNAL_KEY"],
         ),
     ] = None

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from framework import secret
 from framework.config.scalars import short
 from framework.errors import PluginBroken
+from framework.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +67,8 @@ def dec_hook(kind: type, value: Any) -> Any:
         ValueError: The value is no such thing; the message says how one is written.
         PluginBroken: A plugin's config class declares a type that has no reading in YAML.
     """
+    if kind is Secret:
+        return value if isinstance(value, Secret) else Secret(value if isinstance(value, str) else "")
     reading = readings().get(kind)
     if reading is None:
         raise PluginBroken(
@@ -88,13 +92,15 @@ def dec_hook(kind: type, value: Any) -> Any:
 
 def enc_hook(value: Any) -> str:
     """Msgspec's encoding hook: the text that `dec_hook` reads back as the same value."""
-    if not isinstance(value, tuple(readings())):  # a bar type is an instance of one of its two variants
+    if not isinstance(value, (Secret, *readings())):  # a bar type is an instance of one of its two variants
         raise NotImplementedError(f"{type(value).__name__} has no text that stands for it")
     return str(value)
 
 
 def schema_hook(kind: type) -> dict[str, Any]:
     """Msgspec's JSON Schema hook: a string with an example."""
+    if kind is Secret:
+        return {"type": "string", "title": "Secret", "pattern": secret.PATTERN, "examples": [secret.EXAMPLE]}
     reading = readings().get(kind)
     if reading is None:
         raise NotImplementedError(f"{kind} has no schema")

@@ -33,7 +33,7 @@ from framework.engine.faults import Faults
 from framework.engine.feed import Feed, open_feed
 from framework.engine.record import Decisions, Outbox, layer
 from framework.engine.replay import Replay, ReplayConfig
-from framework.errors import CompositionError, RunError
+from framework.errors import CompositionError, FrameworkError, RunError
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _clients(
             builder = builder.add_data_client(venue.name, replay.factory(venue.name)(), ReplayConfig())
         assert venue.spec.backtest is not None  # noqa: S101 - compose refuses it
         twin = venue.spec.backtest(venue.name, venue.config, plan.seed)
-    except CompositionError:
+    except FrameworkError:
         raise
     except (Exception, SystemExit) as error:
         raise RunError(

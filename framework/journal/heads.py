@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from framework.secret import Secret
+
 SHORTEST_KEY = 32
 MARK_LENGTH = 512
 DAY = 86_400_000_000_000
@@ -77,23 +79,16 @@ class HeadDamaged(ValueError):  # noqa: N818 - what was found; always caught ins
     """The file is no head, or its signature is not that of its content under this key."""
 
 
-def read_key(reference: str) -> bytes:
-    """The key behind `env:NAME`.
+def read_key(reference: Secret) -> bytes:
+    """The key that signs heads.
 
     Raises:
-        ConfigError: It is no such reference, the variable is not set, or its value is too short.
+        ConfigError: It is not there, or too short.
     """
-    scheme, _, name = reference.partition(":")
-    if scheme != "env" or not name:
-        raise ConfigError(
-            "the key of the journal's heads is no reference",
-            remedy="Put the key into an environment variable and write env:NAME.",
-        )
-    key = os.environ.get(name, "").encode(errors="surrogateescape")
+    key = reference.reveal().encode(errors="surrogateescape")
     if len(key) < SHORTEST_KEY:
         raise ConfigError(
-            f"the environment variable {name} is "
-            + ("not set" if not key else f"shorter than {SHORTEST_KEY} bytes"),
+            f"the key of the journal's heads, {reference}, is shorter than {SHORTEST_KEY} bytes",
             remedy="Set it to a random text, such as the output of `openssl rand -hex 32`.",
         )
     return key

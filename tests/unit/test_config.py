@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from framework import config
 from framework.config import DataEntry, LogEntry, ReportEntry, RiskEntry, StrategyEntry, load
 from framework.config.document import dump, parse
-from framework.config.values import to_plain
+from framework.config.values import dec_hook, to_plain
 from framework.errors import ConfigError
+from framework.secret import Secret
 
 MINIMAL = """\
 catalog: data
@@ -129,7 +130,7 @@ def test_everything_that_a_node_says_is_read(node):
     ]
     assert (read.report.html, read.log.level) == (False, "debug")
     assert (read.paper.speed, read.state) == ("max", "run")
-    assert (read.journal.retention, read.journal.key) == (30, "env:JOURNAL_KEY")
+    assert (read.journal.retention, read.journal.key) == (30, Secret("env:JOURNAL_KEY"))
 
 
 def test_relative_paths_start_at_the_folder_of_the_file(node, tmp_path, monkeypatch):
@@ -349,7 +350,7 @@ def test_any_value_under_any_key_is_read_or_refused_at_that_key(key, value):
 
 def test_what_is_decoded_is_what_msgspec_decodes(node):
     read = load(node(FULL)).node
-    assert read == msgspec.convert(parse(FULL).value, config.NodeConfig)
+    assert read == msgspec.convert(parse(FULL).value, config.NodeConfig, dec_hook=dec_hook)
 
 
 def test_the_shipped_examples_load():

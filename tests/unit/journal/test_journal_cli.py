@@ -275,7 +275,7 @@ def test_heads_are_checked_with_a_key_from_the_environment(run, path, monkeypatc
     assert run("verify", path, "--key", "env:HEADS")[0] == 0
     monkeypatch.setenv("HEADS", "x" * 40)
     assert run("verify", path, "--key", "env:HEADS")[0] == 7
-    for wrong, message in (("k" * 40, "no reference"), ("env:NONE", "not set"), ("env:", "no reference")):
+    for wrong, message in (("k" * 40, "never written"), ("env:NONE", "not set"), ("env:", "never written")):
         code, out, err = run("verify", path, "--key", wrong)
         assert code == 2
         assert message in err

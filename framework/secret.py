@@ -1,0 +1,90 @@
+"""A credential that node.yaml names and does not hold: where it is, looked up at the moment it is needed.
+
+    >>> key = Secret("env:BINANCE_API_KEY")
+    >>> key
+    Secret('env:BINANCE_API_KEY')
+
+The value is not kept here, so printing, logging, pickling or writing out a config shows only the reference.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from framework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REFERENCE = re.compile(r"(?P<scheme>[a-z]+):(?P<place>[!-~]{1,200})")
+"""A scheme, a colon and a place."""
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PATTERN = r"^env:[A-Za-z_][A-Za-z0-9_]*$"
+"""The same for a JSON schema."""
+EXAMPLE = "env:BINANCE_API_KEY"
+
+
+class Secret:
+    """A reference to a credential, usable as the type of a field of a `PluginConfig`.
+
+    Two are equal when they name the same place.
+
+    Args:
+        reference: `env:NAME` for an environment variable.
+
+    Raises:
+        ValueError: It is no reference. The message does not repeat the text, which may be a credential that
+            was written here by mistake.
+    """
+
+    __slots__ = ("_place", "_scheme")
+
+    def __init__(self, reference: str) -> None:
+        match = REFERENCE.fullmatch(reference)
+        if match is None or match["scheme"] not in SCHEMES or not SCHEMES[match["scheme"]][0](match["place"]):
+            raise ValueError(
+                "a secret is named here and never written (if one stood here, change it at the venue: files "
+                f'are copied); put it into an environment variable and write the name like "{EXAMPLE}"'
+            )
+        self._scheme, self._place = match["scheme"], match["place"]
+
+    def reveal(self) -> str:
+        """The credential itself, looked up now; hand it straight to what needs it and keep no copy.
+
+        Raises:
+            ConfigError: It is not there.
+        """
+        return SCHEMES[self._scheme][1](self._place)
+
+    def __str__(self) -> str:
+        return f"{self._scheme}:{self._place}"
+
+    def __repr__(self) -> str:
+        return f"Secret({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Secret) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Secret, (str(self),)
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value.strip():
+        raise ConfigError(
+            f"the environment variable {name} is {'empty' if name in os.environ else 'not set'}",
+            remedy=f"Set it for the process: {name}=... framework node run ...",
+        )
+    return value
+
+
+SCHEMES: dict[str, tuple[Callable[[str], object], Callable[[str], str]]] = {
+    "env": (VARIABLE.fullmatch, _variable)
+}
+"""How a place is recognised, and how it is looked up, by scheme."""
