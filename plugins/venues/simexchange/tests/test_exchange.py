@@ -331,3 +331,36 @@ def test_everything_it_prints_is_one_line_of_json(exchange_with):
     exchange.process.terminate()
     out, err = exchange.process.communicate(timeout=10)
     assert (exchange.process.returncode, out, err) == (0, "", "")
+
+
+def test_the_record_tells_what_happened_to_each_order(exchange):
+    exchange.submit("A", quantity="1500")
+    exchange.submit("A", quantity="1500")
+    exchange.submit("B", price="1.05000")
+    exchange.ask("PATCH", "/v1/orders/B", {"quantity": "70"})
+    exchange.ask("DELETE", "/v1/orders/B")
+    exchange.submit("C", quantity="999999999")
+    exchange.control("POST", "/trade", {"symbol": "EUR/USD", "side": "SELL", "quantity": "7"})
+    rows = exchange.control("GET", "/record")["rows"]
+    told = [(row["what"], row["order"], row.get("quantity"), row.get("by_hand")) for row in rows]
+    assert told == [
+        ("order", "A", "1500", False),
+        ("fill", "A", "1000", False),
+        ("fill", "A", "500", False),
+        ("again", "A", None, None),
+        ("order", "B", "100", False),
+        ("change", "B", "70", False),
+        ("over", "B", None, False),
+        ("refused", "C", "999999999", False),
+        ("order", "manual-4", "7", True),
+        ("fill", "manual-4", "7", True),
+    ]
+    assert [row["seq"] for row in rows] == sorted(row["seq"] for row in rows)
+
+
+def test_the_record_knows_of_a_submission_that_came_twice_although_the_first_was_lost(exchange):
+    exchange.fault("status", on="submit", code=503)
+    exchange.submit("A")
+    exchange.submit("A")
+    rows = exchange.control("GET", "/record")["rows"]
+    assert [row["what"] for row in rows if row["order"] == "A"] == ["order", "fill", "again"]

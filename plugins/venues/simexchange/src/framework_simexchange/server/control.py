@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from framework_simexchange.server.market import Tick, quote
+from framework_simexchange.server.record import told
 from framework_simexchange.server.records import Refused, plain
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def application(venue: Venue) -> web.Application:
             web.post("/cancel", control.cancel),
             web.get("/truth", control.truth),
             web.get("/events", control.events),
+            web.get("/record", control.record),
         ]
     )
     return app
@@ -175,6 +177,12 @@ class Control:
         await asyncio.sleep(0)
         after = int(request.query.get("after", "0"))
         return web.json_response({"events": list(self._venue.truth.read(after))})
+
+    async def record(self, _: web.Request) -> web.Response:
+        """The whole log in words that know nothing of this exchange, for a checker."""
+        venue = self._venue
+        rows = told(venue.truth.read(), venue.arrivals, venue.ns())
+        return web.json_response({"rows": list(rows)})
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
