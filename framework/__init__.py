@@ -36,7 +36,15 @@ from framework.risk.rule import (
     Verdict,
 )
 from framework.secret import Secret
-from framework.specs import CommandSpec, ImporterSpec, PluginConfig, RiskSpec, StrategySpec, VenueSpec
+from framework.specs import (
+    CommandSpec,
+    ImporterSpec,
+    LiveVenue,
+    PluginConfig,
+    RiskSpec,
+    StrategySpec,
+    VenueSpec,
+)
 
 if TYPE_CHECKING:
     from framework.holding import Holding
@@ -60,6 +68,7 @@ __all__ = [
     "Halt",
     "Holding",
     "ImporterSpec",
+    "LiveVenue",
     "Mark",
     "Market",
     "NotEnoughEvidence",

@@ -237,7 +237,11 @@ def _lines(found: Status) -> list[str]:
         age = (time.time_ns() - beat["at"]) / 1e9
         lines.append(f"last heard of {age:.1f} s ago, process {beat['pid']}")
         if "rows" in beat:
-            lines.append(f"{beat['rows']:,} rows, {beat['orders']} orders, {beat['open_orders']} open")
+            data = "" if beat["mode"] == "live" else f"{beat['rows']:,} rows, "
+            lines.append(f"{data}{beat['orders']} orders, {beat['open_orders']} open")
+            lines.extend(
+                f"{name} was {mark['price']}, {mark['age']} s ago" for name, mark in beat["marks"].items()
+            )
             for name, held in beat["positions"].items():
                 lines.extend(f"{name} holds {size} {instrument}" for instrument, size in held.items())
             lines.extend(f"{name} FAILED in {origin}" for name, origin in beat["failed"].items())

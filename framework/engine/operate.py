@@ -228,9 +228,20 @@ class Operator:
                 }
                 for strategy_id in self._node.parts.desks
             },
+            "marks": self._marks(),
             "halted": sorted(self._latches.current()),
             "failed": {name: fault.origin for name, fault in self._node.faults.items() if fault.error},
         }
+
+    def _marks(self) -> dict[str, dict[str, Any]]:
+        """The last price of every instrument, and how many seconds old it is."""
+        books, found = self._node.parts.books, {}
+        for instrument_id in self._node.plan.instruments:
+            mark = books.mark(instrument_id)
+            if mark is not None:
+                age = round((books.now() - mark.ts_event) / 1e9, 1)
+                found[str(instrument_id)] = {"price": str(mark.price), "age": age}
+        return found
 
 
 def status(folder: Path) -> Status:

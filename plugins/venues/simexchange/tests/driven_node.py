@@ -117,11 +117,11 @@ def main():
         url=url,
         **settings,
     )
-    data, data_config, execution, execution_config = clients("SIMX", config)
+    venue = clients("SIMX", config)
     node = (
         LiveNode.builder("DRIVEN", TraderId("T-001"), Environment.LIVE)
-        .add_data_client("SIMX", data, data_config)
-        .add_exec_client("SIMX", execution, execution_config)
+        .add_data_client("SIMX", venue.data[0](), venue.data[1])
+        .add_exec_client("SIMX", venue.execution[0](), venue.execution[1])
         .with_exec_engine_config(
             LiveExecutionEngineConfig(
                 reconciliation=True,

@@ -6,9 +6,9 @@ engine's own simulation takes its place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from framework import CompositionError, VenueSpec, hookimpl
+from framework import CompositionError, LiveVenue, VenueSpec, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +26,13 @@ def register_venues() -> Iterator[VenueSpec]:
         name="simexchange",
         config=SimExchangeConfig,
         backtest=build_venue,
+        live=clients,
         summary="A simulated exchange in a process of its own, with faults on request.",
     )
 
 
-def clients(name: str, config: SimExchangeConfig) -> tuple[Any, Any, Any, Any]:
+def clients(name: str, config: SimExchangeConfig) -> LiveVenue:
     """What a live node builds the venue called `name` with; nothing is connected yet.
-
-    Returns:
-        Data factory, data config, execution factory, execution config, for `add_data_client` and
-        `add_exec_client`.
 
     Raises:
         CompositionError: The settings do not say where the exchange is.
@@ -53,9 +50,7 @@ def clients(name: str, config: SimExchangeConfig) -> tuple[Any, Any, Any, Any]:
             remedy='Write `url: "http://127.0.0.1:PORT"` in its settings, with the port that '
             "framework-simexchange printed.",
         )
-    return (
-        SimExchangeDataFactory,
-        SimExchangeDataConfig(config),
-        SimExchangeExecutionFactory,
-        SimExchangeExecutionConfig(config),
+    return LiveVenue(
+        data=(SimExchangeDataFactory, SimExchangeDataConfig(config)),
+        execution=(SimExchangeExecutionFactory, SimExchangeExecutionConfig(config)),
     )

@@ -1,0 +1,112 @@
+"""A strategy plugin that does what the lines of a file say, and writes what happens to another.
+
+`DRIVEN` names a folder with a `STRATEGY-ID.do` for each strategy; what it heard goes to `STRATEGY-ID.heard`.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from nautilus_trader.model import ClientOrderId, InstrumentId, OrderSide, Price, Quantity
+from nautilus_trader.trading import Strategy
+
+from framework import PluginConfig, StrategySpec, hookimpl
+
+
+class DrivenConfig(PluginConfig, frozen=True, kw_only=True):
+    instrument_id: Annotated[InstrumentId, msgspec.Meta(description="What it trades.")]
+    name: Annotated[str, msgspec.Meta(description="The name of its files.")]
+
+
+class Driven(Strategy):
+    def __init__(self, config):
+        super().__init__(config)
+        folder = Path(os.environ["DRIVEN"])
+        self.lines, self.out = folder / f"{config.name}.do", folder / f"{config.name}.heard"
+        self.done = len(self.lines.read_text().splitlines()) if self.lines.exists() else 0
+        self.count = 0
+        self.loaded = None
+
+    def say(self, said, **fields):
+        with self.out.open("a") as out:
+            out.write(json.dumps({"said": said, "at": time.time(), **fields}, default=str) + "\n")
+
+    def on_start(self):
+        self.subscribe_quotes(self.config.instrument_id)
+        held = self.cache.positions_open(strategy_id=self.strategy_id)
+        self.say(
+            "started",
+            loaded=self.loaded,
+            orders={
+                str(o.client_order_id): o.status.name for o in self.cache.orders(strategy_id=self.strategy_id)
+            },
+            position=str(sum((p.signed_decimal_qty() for p in held), 0)),
+        )
+        self.clock.set_timer_ns("look", 10_000_000, callback=self.look)
+
+    def on_stop(self):
+        self.say("stopped")
+
+    def on_save(self):
+        return {"count": str(self.count).encode()}
+
+    def on_load(self, state):
+        self.loaded = {key: value.decode() for key, value in state.items()}
+        self.count = int(state["count"])
+
+    def on_quote(self, quote):
+        self.say("quote", bid=quote.bid_price, ask=quote.ask_price)
+
+    def on_order_event(self, event):
+        self.say(type(event).__name__, id=event.client_order_id, reason=getattr(event, "reason", ""))
+
+    def on_order_filled(self, event):
+        self.count += 1
+
+    def look(self, event):
+        if not self.lines.exists():
+            return
+        lines = self.lines.read_text().splitlines()
+        while self.done < len(lines):
+            order = json.loads(lines[self.done])
+            self.done += 1
+            getattr(self, f"do_{order.pop('do')}")(**order)
+
+    def do_submit(self, side, qty, price=None, name=None, **more):
+        build = self.order_factory.market if price is None else self.order_factory.limit
+        named = {} if price is None else {"price": Price.from_str(price)}
+        order = build(
+            self.config.instrument_id,
+            OrderSide.BUY if side == "BUY" else OrderSide.SELL,
+            Quantity.from_str(qty),
+            client_order_id=None if name is None else ClientOrderId(name),
+            **named,
+            **more,
+        )
+        self.submit_order(order)
+
+    def do_flood(self, count, price, qty="1"):
+        for _ in range(count):
+            self.do_submit("BUY", qty, price)
+
+    def do_cancel(self, name):
+        self.cancel_order(ClientOrderId(name))
+
+    def do_close(self):
+        self.close_all_positions(self.config.instrument_id)
+
+    def do_sleep(self, seconds):
+        self.say("sleeping")
+        time.sleep(seconds)
+        self.say("awake")
+
+    def do_fail(self):
+        raise LookupError("as it was told")
+
+
+@hookimpl
+def register_strategies():
+    yield StrategySpec(name="driven", strategy=Driven, config=DrivenConfig)
