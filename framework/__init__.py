@@ -47,9 +47,11 @@ from framework.specs import (
 )
 
 if TYPE_CHECKING:
+    from framework.catalog.arrays import load_bars
     from framework.holding import Holding
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
+    from framework.signals.features import Feature, Readings, check_feature, follow
     from framework.ticks import exact_size, tick_beyond
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "DataError",
     "Deny",
     "Duration",
+    "Feature",
     "Flatten",
     "FrameworkError",
     "Halt",
@@ -78,6 +81,7 @@ __all__ = [
     "PluginError",
     "PluginNotFound",
     "Proposal",
+    "Readings",
     "Resize",
     "RiskRule",
     "RiskSpec",
@@ -87,11 +91,14 @@ __all__ = [
     "StrategySpec",
     "VenueSpec",
     "Verdict",
+    "check_feature",
     "compiled",
     "cost_currency",
     "exact_size",
+    "follow",
     "fresh_mark",
     "hookimpl",
+    "load_bars",
     "nanoseconds",
     "refuse_repeats",
     "tick_beyond",
@@ -99,10 +106,15 @@ __all__ = [
 __version__ = "0.1.0"
 _WITH_THE_ENGINE = {
     "Bars": "framework.signals",
+    "Feature": "framework.signals.features",
     "Holding": "framework.holding",
+    "Readings": "framework.signals.features",
     "Signals": "framework.signals",
+    "check_feature": "framework.signals.features",
     "compiled": "framework.signals.compiled",
     "exact_size": "framework.ticks",
+    "follow": "framework.signals.features",
+    "load_bars": "framework.catalog.arrays",
     "tick_beyond": "framework.ticks",
 }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nautilus_trader.common import Cache
+    from nautilus_trader.model import BarType
     from nautilus_trader.portfolio import Portfolio
 
     from framework.compose import Plan, RulePlan
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from framework.engine.faults import Faults
     from framework.risk.decision import Decision
     from framework.risk.kill import KillSwitch
+    from framework.signals.features import Feature, Readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Host:
         layers: Classes between the guard and the strategy: they see only what the gate let through.
         held: Called when a row has reached everybody; the strategies then wait for the conductor's
             `release`. None lets them see it at once.
+        precomputed: Has the features that strategies follow; None lets them be worked out bar by bar.
         kill: The gate's kill switch; by default one that ends with the process.
         decisions: Where the gate's decisions go; by default a plain list.
     """
@@ -65,6 +68,7 @@ class Host:
     watched: bool = False
     layers: tuple[type, ...] = ()
     held: Callable[[], None] | None = None
+    precomputed: Callable[[Feature, BarType], Readings | None] | None = None
     kill: KillSwitch | None = None
     decisions: list[Decision] | None = None
 
@@ -119,7 +123,14 @@ def assemble(plan: Plan, host: Host) -> Assembly:
     for index, strategy in enumerate(plan.strategies):
         desk = Desk(index, strategy.id, ids[strategy.id], gate, books, door, host.faults(strategy.id))
         parts.desks[strategy.id] = desk
-        guard = guarded(strategy.spec.strategy, desk, conductor, watched=host.watched, layers=host.layers)
+        guard = guarded(
+            strategy.spec.strategy,
+            desk,
+            conductor,
+            watched=host.watched,
+            layers=host.layers,
+            precomputed=host.precomputed,
+        )
         try:
             parts.strategies[strategy.id] = guard(bound(strategy.config, ids[strategy.id]))
         except (Exception, SystemExit) as error:

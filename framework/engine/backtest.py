@@ -22,9 +22,10 @@ from framework.engine.assembly import Host, assemble, said
 from framework.engine.faults import Faults
 from framework.engine.feed import Feed, open_feed, reading
 from framework.engine.outcome import collect
+from framework.engine.precompute import Precomputed
 from framework.engine.record import Outbox, layer
 from framework.engine.watch import Progress
-from framework.errors import CompositionError, RunError
+from framework.errors import CheckFailed, CompositionError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +93,7 @@ def run(
     Raises:
         DataError: The data is not fit to run on.
         RunError: The engine refused, a handler or a rule raised, an order passed the gate by, or nothing ran.
+        CheckFailed: A feature that a strategy follows looks ahead, or its two definitions differ.
     """
     node = build(plan, progress=progress)
     try:
@@ -110,6 +112,7 @@ def build(
     feed: Feed | None = None,
     progress: Callable[[float], None] | None = None,
     recorder: Recorder | None = None,
+    precomputed: Precomputed | None = None,
 ) -> Node:
     """Build the engine, the gate and the guarded strategies, in that order.
 
@@ -118,6 +121,7 @@ def build(
         feed: What `open_feed` said of the same catalog, streams and range; checked now when not given.
         progress: Called now and then with the share of the time range replayed, from 0 to 1.
         recorder: Keeps every intent, as in a live node; a backtest does without.
+        precomputed: Has features of the same data already; made now when not given.
     """
     feed = feed or open_feed(plan)
     engine = BacktestNode([_config(plan, feed)])
@@ -141,6 +145,7 @@ def build(
             rule_failed=lambda rule, error: faults.record(f"risk rule {rule}", error),
             watched=True,
             layers=(layer(recorder, Outbox(cache)),) if recorder is not None else (),
+            precomputed=precomputed or Precomputed(plan, feed),
         ),
     )
     faults.stop = next(iter(parts.strategies.values())).shutdown_system
@@ -186,6 +191,7 @@ def replay(node: Node) -> BacktestResult:
 
     Raises:
         RunError: The engine refused, a handler or a rule raised, or an order passed the gate by.
+        CheckFailed: A feature that a strategy follows looks ahead, or its two definitions differ.
     """
     try:
         with node.faults.watching():
@@ -196,6 +202,9 @@ def replay(node: Node) -> BacktestResult:
         raise RunError(f"the engine stopped: {error}") from error
     failed = node.faults.error
     if isinstance(failed, KeyboardInterrupt):
+        raise failed
+    if isinstance(failed, CheckFailed):
+        failed.where = failed.where or node.faults.origin
         raise failed
     if failed is not None:
         raise RunError(

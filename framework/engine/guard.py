@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nautilus_trader.model import (
+        BarType,
         ClientId,
         ClientOrderId,
         InstrumentId,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from framework.engine.desk import Change, Desk
     from framework.engine.watch import Conductor
+    from framework.signals.features import Feature, Readings
 
 HANDLERS = tuple(name for name in dir(Strategy) if name.startswith("on_") or name == "post_market_exit")
 """The methods the engine calls: an exception inside one of them would be logged and forgotten."""
@@ -249,6 +251,7 @@ def guarded(
     *,
     watched: bool = False,
     layers: tuple[type, ...] = (),
+    precomputed: Callable[[Feature, BarType], Readings | None] | None = None,
 ) -> type[Strategy]:
     """A subclass of the strategy that trades through the desk.
 
@@ -261,6 +264,7 @@ def guarded(
         conductor: Decides when it sees data; the engine itself when None.
         watched: The engine will run inside `Faults.watching`, so the handlers of `FEED` need no wrapper.
         layers: Classes between the guard and the strategy: they see only what the gate let through.
+        precomputed: Has the features that the strategy follows; they are worked out bar by bar when None.
     """
     if layers:
         strategy = type(strategy.__name__, (*layers, strategy), {})
@@ -282,7 +286,8 @@ def guarded(
         handlers |= {name: _and_tell(desk.ended, handlers.get(name)) for name in ENDINGS}
     if gate.wants_cancels:
         handlers |= {name: _counted(desk, name, count) for name, count in CANCELS.items()}
-    return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, "_desk": desk})
+    own = {"_desk": desk, "_precomputed": precomputed}
+    return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, **own})
 
 
 def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from framework.compose import Plan
     from framework.engine.feed import Feed
+    from framework.engine.precompute import Precomputed
 
 READY = "ready"
 """The first message of a worker that has everything imported."""
@@ -64,26 +65,44 @@ def work(connection: Connection) -> None:
     connection.send(READY)
     parent = parent_process()
     ends: list[Any] = [connection] if parent is None else [connection, parent.sentinel]
+    kept = Kept()
     while connection in wait(ends):
         try:
             message = connection.recv_bytes()
         except (EOFError, OSError):
             return
-        answer = _answer(message)
+        answer = _answer(message, kept)
         try:
             connection.send(answer)
         except BrokenPipeError:
             return
 
 
-def _answer(message: bytes) -> Any:
+class Kept:
+    """Features of the last points' data, so that points that follow the same ones work them out once."""
+
+    def __init__(self) -> None:
+        self._source: Any = None
+        self._precomputed: Precomputed | None = None
+
+    def of(self, plan: Plan, feed: Feed) -> Precomputed:
+        """Those of this data; what was kept of other data is forgotten."""
+        from framework.engine.precompute import Precomputed  # noqa: PLC0415 - the engine loads in workers only
+
+        source = plan.start, plan.end, plan.seed, feed
+        if self._precomputed is None or source != self._source:
+            self._source, self._precomputed = source, Precomputed(plan, feed)
+        return self._precomputed
+
+
+def _answer(message: bytes, kept: Kept) -> Any:
     try:
         task = pickle.loads(message)  # noqa: S301 - from the process that started this one
         if isinstance(task, Open):
             from framework.engine.feed import open_feed  # noqa: PLC0415
 
             return open_feed(task.plan)
-        return run(task)
+        return run(task, kept)
     except FrameworkError as error:
         cause = error.__cause__
         return Failure(
@@ -102,16 +121,17 @@ def _answer(message: bytes) -> Any:
         )
 
 
-def run(task: Run) -> Row:
+def run(task: Run, kept: Kept) -> Row:
     """Run one point.
 
     Raises:
         RunError: As `backtest.run`.
+        CheckFailed: As `backtest.run`.
     """
     from framework.engine import backtest, figures, outcome  # noqa: PLC0415 - the engine loads in workers only
 
     began = time.perf_counter()
-    node = backtest.build(task.plan, feed=task.feed)
+    node = backtest.build(task.plan, feed=task.feed, precomputed=kept.of(task.plan, task.feed))
     try:
         ended = backtest.replay(node)
         result_hash = None
