@@ -3,8 +3,9 @@
     python3 bootstrap.py framework node run examples/quickstart/node.yaml
     python3 bootstrap.py --dev pytest
 
-The environment is `.venv` beside this file: the framework and every plugin of the checkout, editable, at the
-versions of constraints.txt; `--dev` adds the development tools. It is made on first use, brought up to date
+The environment is `.venv` beside this file: the framework and the plugins of the checkout, editable, at the
+versions of constraints.txt. `--dev` adds the development tools and the plugins under plugins/research, which
+need hundreds of megabytes of libraries that no trading node does. It is made on first use, brought up to date
 when a pyproject.toml or constraints.txt changes, and otherwise left alone. The command runs where you stand,
 gets your signals and decides the exit code; 69 means that there is no environment to run it in.
 
@@ -38,6 +39,7 @@ PYTHON = BIN / f"python{EXE}"
 STATE = VENV / "bootstrap.json"
 LOCK = VENV / "bootstrap.lock"
 LOG = VENV / "bootstrap.log"
+RESEARCH = "plugins/research/"
 NO_ENVIRONMENT = 69
 INTERRUPTED = 130
 AGAIN = "then run this again"
@@ -86,8 +88,8 @@ def main(arguments: list[str]) -> int:
 
 def prepare(*, dev: bool) -> None:
     """Bring the environment up to date with the checkout."""
-    projects = plugins()
-    wanted = fingerprint(projects)
+    every = plugins()
+    wanted = fingerprint(every)
     if is_current(read_state(), wanted, dev=dev):
         return
     if VENV.is_dir() and not LOCK.exists() and any(VENV.iterdir()):
@@ -100,6 +102,7 @@ def prepare(*, dev: bool) -> None:
         if is_current(state, wanted, dev=dev):
             return
         dev = dev or bool(state.get("dev"))
+        projects = {folder: name for folder, name in every.items() if dev or not folder.startswith(RESEARCH)}
         write_state({})
         if not (state and PYTHON.exists() and state["root"] == str(ROOT)):
             create(find_python(named_version()))

@@ -134,14 +134,47 @@ def test_an_unknown_command_says_what_is_missing(checkout):
     assert "bootstrap.py --dev" in done.stderr
 
 
-def test_every_plugin_of_the_checkout_is_installed(checkout):
+def test_every_plugin_of_the_checkout_that_trading_needs_is_installed(checkout):
     done = bootstrap(checkout, "framework", "plugins", "list", "--json")
     found = json.loads(done.stdout)
     assert found["broken"] == []
     names = {plugin["distribution"] for plugin in found["plugins"]}
-    folders = [path.parent.name for path in checkout.glob("plugins/*/*/pyproject.toml")]
+    folders = [
+        path.parent.name
+        for path in checkout.glob("plugins/*/*/pyproject.toml")
+        if path.parents[1].name != "research"
+    ]
     assert folders
     assert {f"framework-{name.replace('_', '-')}" for name in folders} <= names
+
+
+def test_the_libraries_of_research_stay_out_of_a_trading_environment(checkout):
+    assert list(checkout.glob("plugins/research/*/pyproject.toml"))
+    done = bootstrap(checkout, "python", "-m", "pip", "list", "--format", "json")
+    names = {package["name"] for package in json.loads(done.stdout)}
+    assert "framework-vwap" in names
+    assert not names & {"framework-models", "scikit-learn", "xgboost-cpu", "onnxruntime", "optuna", "shap"}
+
+
+def test_dev_installs_research_plugins_too(tmp_path):
+    folder = thin(tmp_path / "dev")
+    with (folder / "pyproject.toml").open("a") as file:
+        file.write("\n[dependency-groups]\ndev = []\n")
+    for kind in ("risk", "research"):
+        plugin = folder / "plugins" / kind / "own"
+        (plugin / f"own_{kind}").mkdir(parents=True)
+        (plugin / f"own_{kind}" / "__init__.py").write_text("")
+        (plugin / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n\n'
+            f'[project]\nname = "own-{kind}"\nversion = "0"\n'
+        )
+    assert bootstrap(folder, "python", "-c", "import own_risk").returncode == 0
+    assert bootstrap(folder, "python", "-c", "import own_research").returncode == 1
+    done = bootstrap(folder, "--dev", "python", "-c", "import own_risk, own_research")
+    assert done.returncode == 0, done.stderr
+    assert "making" not in done.stderr
+    again = bootstrap(folder, "python", "-c", "import own_research")
+    assert (again.returncode, again.stderr) == (0, ""), "what --dev added stays"
 
 
 def test_a_new_plugin_folder_is_noticed_and_a_removed_one_too(tmp_path, checkout):

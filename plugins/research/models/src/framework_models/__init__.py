@@ -1,0 +1,1 @@
+"""Features of bars, and the models made from them."""

@@ -1,0 +1,342 @@
+"""The arithmetic of every feature, once.
+
+Each function is a fold: it takes what it must remember as `state`, reads any number of consecutive bars,
+writes one value a bar, and leaves in `state` what the next bar needs. Given all bars at once it is the
+offline form, given them one by one the online form, and both run the same compiled code in the same order, so
+they agree to the last bit. A value is NaN until the bars it needs have been seen.
+"""
+
+from __future__ import annotations
+
+from math import exp, log, log1p, pi, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework import compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+NAN = np.nan
+
+
+@compiled
+def push(ring: Floats, value: float) -> int:
+    """Keep the value in place of the oldest; `ring[0]` counts what came. Gives how many are kept."""
+    size = len(ring) - 1
+    ring[1 + int(ring[0]) % size] = value
+    ring[0] += 1.0
+    return min(int(ring[0]), size)
+
+
+@compiled
+def mean_of(ring: Floats) -> float:
+    """The mean of a full ring."""
+    total = 0.0
+    for n in range(1, len(ring)):
+        total += ring[n]
+    return total / (len(ring) - 1)
+
+
+@compiled
+def spread_of(ring: Floats, mean: float) -> float:
+    """The population standard deviation of a full ring around its mean."""
+    squares = 0.0
+    for n in range(1, len(ring)):
+        squares += (ring[n] - mean) ** 2
+    return sqrt(squares / (len(ring) - 1))
+
+
+@compiled
+def average(state: Floats, value: float, period: int, weight: float) -> float:
+    """An exponential average seeded with the mean of its first `period` values; state is count and value."""
+    state[0] += 1.0
+    if state[0] <= period:
+        state[1] += value
+        if state[0] < period:
+            return NAN
+        state[1] /= period
+    else:
+        state[1] += weight * (value - state[1])
+    return float(state[1])
+
+
+@compiled
+def log_return(ring: Floats, close: Floats, out: Floats) -> None:
+    """The logarithm of the close over the close `len(ring) - 1` bars before."""
+    size = len(ring) - 1
+    for n in range(len(close)):
+        seen = int(ring[0])
+        out[n] = log(close[n] / ring[1 + seen % size]) if seen >= size else NAN
+        push(ring, close[n])
+
+
+@compiled
+def rsi(state: Floats, close: Floats, period: int, out: Floats) -> None:
+    """Wilder's index, 0 to 100; state is two averages, the last close, whether there is one."""
+    gains, losses = state[0:2], state[2:4]
+    for n in range(len(close)):
+        value = NAN
+        if state[5] > 0.0:
+            change = close[n] - state[4]
+            up = average(gains, max(change, 0.0), period, 1.0 / period)
+            down = average(losses, max(-change, 0.0), period, 1.0 / period)
+            if up + down > 0.0:
+                value = 100.0 * up / (up + down)
+            elif up + down == 0.0:
+                value = 50.0
+        state[4], state[5] = close[n], 1.0
+        out[n] = value
+
+
+@compiled
+def ema_distance(state: Floats, close: Floats, period: int, out: Floats) -> None:
+    """How far the close is from its exponential average, as a share of the average."""
+    for n in range(len(close)):
+        value = average(state, close[n], period, 2.0 / (period + 1.0))
+        out[n] = close[n] / value - 1.0
+
+
+@compiled
+def macd(
+    state: Floats, close: Floats, fast: int, slow: int, signal: int, line: Floats, smooth: Floats, gap: Floats
+) -> None:
+    """Fast less slow average, its own average, and their difference, each as a share of the close."""
+    for n in range(len(close)):
+        quick = average(state[0:2], close[n], fast, 2.0 / (fast + 1.0))
+        calm = average(state[2:4], close[n], slow, 2.0 / (slow + 1.0))
+        between, slowed = quick - calm, NAN
+        if between == between:  # noqa: PLR0124 - not NaN
+            slowed = average(state[4:6], between, signal, 2.0 / (signal + 1.0))
+        line[n] = between / close[n]
+        smooth[n] = slowed / close[n]
+        gap[n] = (between - slowed) / close[n]
+
+
+@compiled
+def atr(state: Floats, high: Floats, low: Floats, close: Floats, period: int, out: Floats) -> None:
+    """Wilder's average true range as a share of the close; the first bar's range is its high less its low."""
+    for n in range(len(close)):
+        reach = high[n] - low[n]
+        if state[3] > 0.0:
+            reach = max(reach, abs(high[n] - state[2]), abs(low[n] - state[2]))
+        out[n] = average(state[0:2], reach, period, 1.0 / period) / close[n]
+        state[2], state[3] = close[n], 1.0
+
+
+@compiled
+def vwap_distance(
+    state: Floats,
+    session: NDArray[np.int64],
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+    deviations: Floats,
+    share: Floats,
+) -> None:
+    """The close from its session's VWAP, in volume-weighted deviations and as a share of the VWAP.
+
+    By West's update (Communications of the ACM 22, 1979); state is session, weight, mean, squares, and
+    whether there is a session.
+    """
+    for n in range(len(close)):
+        if state[4] == 0.0 or session[n] > state[0]:
+            state[0], state[1], state[2], state[3], state[4] = session[n], 0.0, 0.0, 0.0, 1.0
+        if volume[n] > 0.0:
+            price = (high[n] + low[n] + close[n]) / 3.0
+            state[1] += volume[n]
+            delta = price - state[2]
+            state[2] += delta * volume[n] / state[1]
+            state[3] += volume[n] * delta * (price - state[2])
+        deviations[n], share[n] = NAN, NAN
+        if state[1] > 0.0:
+            spread = sqrt(max(state[3], 0.0) / state[1])
+            deviations[n] = (close[n] - state[2]) / spread if spread > 0.0 else 0.0
+            share[n] = close[n] / state[2] - 1.0
+
+
+@compiled
+def bands(ring: Floats, close: Floats, width: float, place: Floats, breadth: Floats) -> None:
+    """Bollinger's %b and bandwidth: where the close is between the bands, and how far they are apart."""
+    for n in range(len(close)):
+        place[n], breadth[n] = NAN, NAN
+        if push(ring, close[n]) == len(ring) - 1:
+            middle = mean_of(ring)
+            reach = width * spread_of(ring, middle)
+            place[n] = (close[n] - middle + reach) / (2.0 * reach) if reach > 0.0 else 0.5
+            breadth[n] = 2.0 * reach / middle
+
+
+@compiled
+def z_score(ring: Floats, close: Floats, out: Floats) -> None:
+    """The close from its rolling mean, in rolling population deviations; 0 where nothing moved."""
+    for n in range(len(close)):
+        out[n] = NAN
+        if push(ring, close[n]) == len(ring) - 1:
+            middle = mean_of(ring)
+            spread = spread_of(ring, middle)
+            out[n] = (close[n] - middle) / spread if spread > 0.0 else 0.0
+
+
+@compiled
+def volatility_z(
+    last: Floats, returns: Floats, history: Floats, close: Floats, level: Floats, out: Floats
+) -> None:
+    """Historical volatility, the deviation of log returns, and its z-score in its own history."""
+    for n in range(len(close)):
+        level[n], out[n] = NAN, NAN
+        if last[1] > 0.0 and push(returns, log(close[n] / last[0])) == len(returns) - 1:
+            level[n] = spread_of(returns, mean_of(returns))
+            if push(history, level[n]) == len(history) - 1:
+                middle = mean_of(history)
+                spread = spread_of(history, middle)
+                out[n] = (level[n] - middle) / spread if spread > 0.0 else 0.0
+        last[0], last[1] = close[n], 1.0
+
+
+@compiled
+def volume_ratio(ring: Floats, volume: Floats, out: Floats) -> None:
+    """The volume over the mean volume of the bars before it; NaN where those had none."""
+    for n in range(len(volume)):
+        out[n] = NAN
+        if ring[0] >= len(ring) - 1:
+            usual = mean_of(ring)
+            out[n] = volume[n] / usual if usual > 0.0 else NAN
+        push(ring, volume[n])
+
+
+@compiled
+def markov(
+    belief: Floats,
+    last: Floats,
+    close: Floats,
+    means: Floats,
+    deviations: Floats,
+    transitions: Floats,
+    out: Floats,
+) -> None:
+    """Hamilton's filter: the probability of each regime given the returns so far, and none after them.
+
+    Args:
+        belief: The probabilities after the last bar.
+        last: The last close, and whether there is one.
+        close: Closes.
+        means: Mean log return of each regime.
+        deviations: Its standard deviation.
+        transitions: From a regime (row) to a regime (column); rows sum to one.
+        out: A row for each regime.
+    """
+    count = len(means)
+    likely = np.empty(count)
+    for n in range(len(close)):
+        for k in range(count):
+            out[k, n] = NAN
+        if last[1] > 0.0:
+            change = log(close[n] / last[0])
+            total = 0.0
+            for k in range(count):
+                ahead = 0.0
+                for j in range(count):
+                    ahead += belief[j] * transitions[j, k]
+                distance = (change - means[k]) / deviations[k]
+                likely[k] = ahead * exp(-0.5 * distance * distance) / (deviations[k] * sqrt(2.0 * pi))
+                total += likely[k]
+            # A return that no regime explains says nothing about which one it is.
+            if total > 0.0:
+                for k in range(count):
+                    belief[k] = likely[k] / total
+            for k in range(count):
+                out[k, n] = belief[k]
+        last[0], last[1] = close[n], 1.0
+
+
+@compiled
+def change_point(
+    ring: Floats, state: Floats, close: Floats, drift: float, alarm: float, age: Floats, pressure: Floats
+) -> None:
+    """Page's cumulative sums (Biometrika 41, 1954) over log returns, for their mean and for their spread.
+
+    A return is judged by the mean and deviation of the returns before it, `len(ring) - 1` of them since the
+    last change. State is the last close, whether there is one, the sums up, down and apart, and the bars
+    since.
+    """
+    for n in range(len(close)):
+        if state[1] > 0.0:
+            change = log(close[n] / state[0])
+            state[5] += 1.0
+            if ring[0] >= len(ring) - 1:
+                middle = mean_of(ring)
+                spread = spread_of(ring, middle)
+                if spread > 0.0:
+                    z = (change - middle) / spread
+                    state[2] = max(0.0, state[2] + z - drift)
+                    state[3] = max(0.0, state[3] - z - drift)
+                    # The square of a normal return has mean 1 and deviation sqrt(2); one return counts for
+                    # at most half an alarm, because markets have fat tails without changing.
+                    state[4] = max(0.0, state[4] + min((z * z - 1.0) / sqrt(2.0), alarm / 2.0) - drift)
+            push(ring, change)
+            if max(state[2], state[3], state[4]) > alarm:
+                ring[0] = 0.0
+                state[2], state[3], state[4], state[5] = 0.0, 0.0, 0.0, 0.0
+            age[n] = log1p(state[5])
+            pressure[n] = max(state[2], state[3], state[4]) / alarm
+        else:
+            age[n], pressure[n] = NAN, NAN
+        state[0], state[1] = close[n], 1.0
+
+
+@compiled
+def resample(
+    state: Floats,
+    times: NDArray[np.int64],
+    width: int,
+    ts: NDArray[np.int64],
+    bars: Floats,
+    made_ts: NDArray[np.int64],
+    made: Floats,
+    known: NDArray[np.int64],
+) -> int:
+    """Larger bars from smaller ones: those that are complete, and after each smaller bar how many are known.
+
+    A bar stamped at its close belongs to the larger bar that ends at or after it. The larger one is complete
+    when a smaller bar is stamped at its end, or when one of the next has come.
+
+    Args:
+        state: Open, high, low, close and volume of the larger bar being made.
+        times: Its end; 0 for none.
+        width: Its length, nanoseconds.
+        ts: The smaller bars' closes.
+        bars: Their open, high, low, close and volume, a row each.
+        made_ts: Takes the larger bars' ends; room for two a smaller bar.
+        made: Takes the larger bars.
+        known: Takes how many of those made here are complete after each smaller bar.
+
+    Returns:
+        How many were made.
+    """
+    count = 0
+    for n in range(len(ts)):
+        end = -(-ts[n] // width) * width
+        if times[0] != 0 and end != times[0]:
+            made_ts[count] = times[0]
+            made[:, count] = state
+            count += 1
+            times[0] = 0
+        if times[0] == 0:
+            times[0] = end
+            state[:] = bars[:, n]
+        else:
+            state[1] = max(state[1], bars[1, n])
+            state[2] = min(state[2], bars[2, n])
+            state[3] = bars[3, n]
+            state[4] += bars[4, n]
+        if ts[n] == end:
+            made_ts[count] = end
+            made[:, count] = state
+            count += 1
+            times[0] = 0
+        known[n] = count
+    return count
