@@ -1,0 +1,1 @@
+"""The simulated broker, which knows nothing of who trades with it."""
