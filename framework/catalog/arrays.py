@@ -9,6 +9,7 @@ from nautilus_trader.model import FIXED_PRECISION, NautilusDataType
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from framework.catalog.manifest import bar_stamp, verify_hashes
+from framework.catalog.objects import folder_of
 from framework.errors import CompositionError, DataError
 from framework.signals import Bars
 
@@ -58,7 +59,7 @@ def load_bars(catalog: Path, bar_type: BarType, *, start: int | None = None, end
     files = held.query_files(NautilusDataType.Bar, [str(bar_type)], start, end)
     if not files:
         raise DataError(f"no bars of {bar_type} in the catalog {catalog}", remedy=remedy)
-    folder = str(bar_type.instrument_id).replace("/", "")
+    folder = folder_of(str(bar_type.instrument_id))
     instrument = [
         path
         for path in sorted(catalog.glob(f"data/*/{folder}/*.parquet"))

@@ -6,11 +6,11 @@ milliseconds, and microseconds in spot files from 2025 on; a kline is stamped at
 
 from __future__ import annotations
 
-from itertools import batched
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from framework.catalog.frames import CHUNK, OHLC, table
-from framework.catalog.source import records
+from framework.catalog.delimited import in_chunks, read
+from framework.catalog.frames import CHUNK, OHLC, table, translated
 from framework.catalog.times import EPOCH_UNITS, utc_nanoseconds
 from framework.errors import DataError
 
@@ -35,6 +35,8 @@ class TradeLayout(NamedTuple):
 
 TRADES = TradeLayout(time=4, maker=5)
 AGGREGATED = TradeLayout(time=5, maker=6)
+MAKERS = {"true": "SELL", "false": "BUY"}
+NO_MAKER = ('"{}" does not say whether the buyer was the maker', "It is True or False.")
 
 
 def read_klines(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
@@ -46,19 +48,18 @@ def read_klines(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
     from nautilus_trader.model import BarSpecification  # noqa: PLC0415 - loads when it is needed
 
     span = BarSpecification.from_str(settings.bars or "").get_interval_ns()
-    for chunk in batched(_rows(path, frozenset({KLINE_FIELDS})), CHUNK, strict=False):
-        lines = [line for line, _ in chunk]
-        fields = list(zip(*(row for _, row in chunk), strict=True))
+    for chunk in in_chunks(_rows(path, frozenset({KLINE_FIELDS})), CHUNK):
+        *fields, lines = chunk.columns
         opened = utc_nanoseconds(fields[0], lines, path=str(path))
         closed = utc_nanoseconds(fields[CLOSE_TIME], lines, path=str(path))
-        units = EPOCH_UNITS[len(fields[0][0])]
+        units = EPOCH_UNITS[len(fields[0][0].as_py())]
         wrong = (closed + units - opened) != span
         if wrong.any():
             row = int(wrong.argmax())
             raise DataError(
                 f"the kline spans {(closed[row] + units - opened[row]) / 1e9:g} seconds, and --bars "
                 f"{settings.bars} means {span / 1e9:g}",
-                where=f"{path}:{lines[row]}",
+                where=f"{path}:{lines[row].as_py()}",
                 remedy="State the step of the file with --bars.",
             )
         columns = {name: fields[place] for place, name in enumerate(OHLC, start=1)}
@@ -73,24 +74,18 @@ def read_trades(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
     """
     del settings
     layout: TradeLayout | None = None
-    for chunk in batched(_rows(path, frozenset({6, 7, 8})), CHUNK, strict=False):
-        lines = [line for line, _ in chunk]
-        fields = list(zip(*(row for _, row in chunk), strict=True))
+    for chunk in in_chunks(_rows(path, frozenset({6, 7, 8})), CHUNK):
+        *fields, lines = chunk.columns
         if layout is None:
-            layout = _trade_layout(chunk[0][1], f"{path}:{lines[0]}")
-        makers = [text.strip().casefold() for text in fields[layout.maker]]
-        for line, maker in zip(lines, makers, strict=True):
-            if maker not in {"true", "false"}:
-                raise DataError(
-                    f'"{maker[:40]}" does not say whether the buyer was the maker', where=f"{path}:{line}"
-                )
+            first = [field[0].as_py() for field in fields]
+            layout = _trade_layout(first, f"{path}:{lines[0].as_py()}")
         yield table(
             lines,
             utc_nanoseconds(fields[layout.time], lines, path=str(path)),
             {
                 "price": fields[1],
                 "size": fields[2],
-                "side": ["SELL" if maker == "true" else "BUY" for maker in makers],
+                "side": translated(fields[layout.maker], MAKERS, lines, str(path), NO_MAKER),
                 "trade_id": fields[0],
             },
         )
@@ -112,23 +107,22 @@ def _trade_layout(row: list[str], where: str) -> TradeLayout:
     )
 
 
-def _rows(path: Path, widths: frozenset[int]) -> Iterator[tuple[int, list[str]]]:
-    width: int | None = None
+def _rows(path: Path, widths: frozenset[int]) -> Iterator[pa.Table]:
+    """The rows of a file that may have a header."""
+    rows = read(path)
+    first = next(rows, None)
+    width = 0 if first is None else first.num_columns - 1
+    if first is not None and width not in widths:
+        raise DataError(
+            f"the file has {width} columns and this format {' or '.join(map(str, sorted(widths)))}",
+            where=f"{path}:{first['line'][0].as_py()}",
+            remedy="Is it another file of Binance's? Otherwise use the csv importer with --columns.",
+        )
+    if first is not None and first["0"][0].as_py().strip().isdigit():
+        rows = chain([first], rows)
     found = False
-    for number, row in records(path):
-        if width is None:
-            width = len(row)
-            if width not in widths:
-                raise DataError(
-                    f"the file has {width} columns and this format {' or '.join(map(str, sorted(widths)))}",
-                    where=f"{path}:{number}",
-                    remedy="Is it another file of Binance's? Otherwise use the csv importer with --columns.",
-                )
-            if not row[0].strip().isdigit():
-                continue
-        if len(row) != width:
-            raise DataError(f"the row has {len(row)} fields and the first {width}", where=f"{path}:{number}")
+    for part in rows:
         found = True
-        yield number, row
+        yield part
     if not found:
         raise DataError("the file has no rows", where=str(path))

@@ -39,11 +39,19 @@ def decimals(
     import pyarrow.compute as pc  # noqa: PLC0415
 
     wide = pa.decimal128(38, 16)
+    limit = pa.scalar(LIMIT, wide)
+    try:
+        numbers = texts.cast(pa.decimal128(38, precision)).cast(wide)  # refuses what is finer
+    except pa.ArrowInvalid:
+        pass
+    else:
+        span = pc.min_max(numbers)
+        if not numbers.null_count and len(numbers) and max(-span["min"].as_py(), span["max"].as_py()) < LIMIT:
+            return numbers, 0
     try:
         numbers = texts.cast(wide)
     except pa.ArrowInvalid:
         return _one_by_one(texts, lines, precision, name=name, path=path, round_=round_)
-    limit = pa.scalar(LIMIT, wide)
     rounded = pc.round(numbers, ndigits=precision, round_mode="half_to_even").cast(wide)
     changed = pc.sum(pc.not_equal(rounded, numbers)).as_py() or 0
     too_large = pc.any(pc.greater_equal(pc.abs(numbers), limit)).as_py()

@@ -18,16 +18,18 @@ and, in decimal text unless noted, the columns of one layout:
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+
+    type Column = pa.Array | pa.ChunkedArray
 
 CHUNK = 100_000
 """Rows in a table; bounds the memory an import needs."""
@@ -67,20 +69,57 @@ NAMES = {
 
 
 def table(
-    lines: Sequence[int], ts: Sequence[int] | npt.NDArray[np.int64], columns: dict[str, Sequence[str]]
+    lines: Sequence[int] | Column,
+    ts: Sequence[int] | npt.NDArray[np.int64],
+    columns: Mapping[str, Sequence[str] | Column],
 ) -> pa.Table:
     """A table in the writer's contract.
 
     Args:
         lines: Where each row stands in the source.
         ts: Each row's stamp, nanoseconds UTC.
-        columns: The layout's columns, each as long as `lines`.
+        columns: The layout's columns, each as long as `lines`, as Python's or as Arrow's.
     """
     import pyarrow as pa  # noqa: PLC0415 - heavy, and the command line starts without it
 
-    data = {"line": pa.array(lines, pa.int64()), "ts": pa.array(ts, pa.int64())}
-    data.update({name: pa.array(values, pa.string()) for name, values in columns.items()})
+    def as_column(values: Any, kind: pa.DataType) -> Column:
+        return values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, kind)
+
+    data = {"line": as_column(lines, pa.int64()), "ts": as_column(ts, pa.int64())}
+    data.update({name: as_column(values, pa.string()) for name, values in columns.items()})
     return pa.table(data)
+
+
+def translated(
+    texts: Column, words: Mapping[str, str], lines: Column, path: str, otherwise: tuple[str, str]
+) -> pa.Array:
+    """A column of few different texts in other words; case and spaces around a text do not matter.
+
+    Args:
+        texts: The column.
+        words: From the text to what it becomes.
+        lines: The line of the file each text stands on.
+        path: The file, for messages.
+        otherwise: Message and remedy for a text that is none of them; `{}` is the text.
+
+    Raises:
+        DataError: It is none of them.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    coded = whole.dictionary_encode()
+    known = [words.get(text.strip().casefold()) for text in coded.dictionary.to_pylist()]
+    if None in known:
+        row = pc.index(coded.indices, pa.scalar(known.index(None), coded.indices.type)).as_py()
+        message, remedy = otherwise
+        raise DataError(
+            message.format(coded.dictionary[known.index(None)].as_py()[:40]),
+            where=f"{path}:{lines[row].as_py()}",
+            remedy=remedy,
+        )
+    return pa.array(known, pa.string()).take(coded.indices)
 
 
 def layout_of(columns: Iterable[str], kind: str) -> tuple[str, ...]:

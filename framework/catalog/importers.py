@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import batched
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-from framework.catalog.frames import BARS, CHUNK, LAYOUTS, QUOTE_BARS, find_columns, table
-from framework.catalog.source import records
+from framework.catalog.delimited import in_chunks, read
+from framework.catalog.frames import BARS, CHUNK, LAYOUTS, QUOTE_BARS, find_columns, table, translated
 from framework.catalog.times import names_a_day, utc_nanoseconds
 from framework.errors import DataError
 
@@ -26,23 +26,23 @@ def read_csv(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
         DataError: A column is missing, a row has another number of fields than the header, or a time
             cannot be read; with the file and line.
     """
-    rows = records(path, settings.delimiter)
+    rows = read(path, settings.delimiter)
     first = next(rows, None)
     if first is None:
         raise DataError("the file has no lines", where=str(path))
-    number, header = first
-    width = len(header)
+    number = first["line"][0].as_py()
+    header = [column[0].as_py() for column in first.drop_columns(["line"]).columns]
     if not settings.header:
-        rows = _chain(first, rows)
-        header = [str(position + 1) for position in range(width)]
+        rows = chain([first], rows)
+        header = [str(position + 1) for position in range(len(header))]
     wanted = _wanted(header, settings)
     columns = find_columns(header, wanted, dict(settings.columns), f"{path}:{number}")
     empty = True
-    for chunk in batched(_checked(rows, width, path), CHUNK, strict=False):
+    for chunk in in_chunks(rows, CHUNK):
         empty = False
-        lines = [line for line, _ in chunk]
-        fields = list(zip(*(row for _, row in chunk), strict=True))
-        yield _table(lines, fields, columns, path, settings)
+        yield _table(
+            chunk["line"], [chunk[str(place)] for place in range(len(header))], columns, path, settings
+        )
     if empty:
         raise DataError("the file has a header and no rows", where=f"{path}:{number}")
 
@@ -74,17 +74,17 @@ def read_parquet(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
         try:
             for batch in file.iter_batches(batch_size=CHUNK, columns=[header[position] for position in used]):
                 fields = [_as_text(batch.column(header[position])) for position in used]
-                lines = range(start, start + batch.num_rows)
+                lines = pa.array(range(start, start + batch.num_rows), pa.int64())
                 start += batch.num_rows
                 yield _table(lines, fields, places, path, settings)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"the Parquet file is damaged: {error}", where=str(path)) from error
 
 
-def _as_text(column: pa.Array) -> list[str]:
+def _as_text(column: pa.Array) -> pa.Array:
     import pyarrow as pa  # noqa: PLC0415
 
-    return ["" if text is None else text for text in column.cast(pa.string()).to_pylist()]
+    return column.cast(pa.string()).fill_null("")
 
 
 def _wanted(header: Sequence[str], settings: ImportSettings) -> tuple[str, ...]:
@@ -95,24 +95,26 @@ def _wanted(header: Sequence[str], settings: ImportSettings) -> tuple[str, ...]:
 
 
 def _table(
-    lines: Sequence[int],
-    fields: Sequence[Sequence[str]],
+    lines: Any,
+    fields: Sequence[Any],
     columns: dict[str, list[int]],
     path: Path,
     settings: ImportSettings,
 ) -> pa.Table:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
     data = {
         ours: fields[places[0]]
         if len(places) == 1
-        else [" ".join(parts) for parts in zip(*(fields[place] for place in places), strict=True)]
+        else pc.binary_join_element_wise(*(fields[place] for place in places), " ")
         for ours, places in columns.items()
     }
-    times = [text.strip() for text in data.pop("time")]
+    times = pc.utf8_trim_whitespace(data.pop("time"))
     stated = settings.kind, settings.stamp, settings.session_close
-    if stated == ("bars", "close", None) and names_a_day(times[0], settings.time_format):
+    if stated == ("bars", "close", None) and names_a_day(times[0].as_py(), settings.time_format):
         raise DataError(
-            f'a bar dated "{times[0][:40]}" cannot be stamped at its close: midnight begins that day',
-            where=f"{path}:{lines[0]}",
+            f'a bar dated "{times[0].as_py()[:40]}" cannot be stamped at its close: midnight begins that day',
+            where=f"{path}:{lines[0].as_py()}",
             remedy="State when the day's session ends with --session-close HH:MM and --timezone, instead of "
             "--stamp close. For a market that trades around the clock, --stamp open closes the bar a day "
             "after its date.",
@@ -126,7 +128,7 @@ def _table(
         session_close=settings.session_close,
     )
     if "side" in data:
-        data["side"] = [_side(text, line, path) for text, line in zip(data["side"], lines, strict=True)]
+        data["side"] = translated(data["side"], SIDES, lines, str(path), _UNKNOWN_SIDE)
     return table(lines, ts, data)
 
 
@@ -143,30 +145,7 @@ SIDES = {
 }
 
 
-def _side(text: str, line: int, path: Path) -> str:
-    side = SIDES.get(text.strip().casefold())
-    if side is None:
-        raise DataError(
-            f'side is "{text[:40]}"',
-            where=f"{path}:{line}",
-            remedy="Write who took liquidity: buy, sell, or nothing when it is not known.",
-        )
-    return side
-
-
-def _checked(
-    rows: Iterator[tuple[int, list[str]]], width: int, path: Path
-) -> Iterator[tuple[int, list[str]]]:
-    for number, row in rows:
-        if len(row) != width:
-            raise DataError(
-                f"the row has {len(row)} fields and the first line has {width}", where=f"{path}:{number}"
-            )
-        yield number, row
-
-
-def _chain(
-    first: tuple[int, list[str]], rows: Iterator[tuple[int, list[str]]]
-) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rows
+_UNKNOWN_SIDE = (
+    'side is "{}"',
+    "Write who took liquidity: buy, sell, or nothing when it is not known.",
+)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+from framework.catalog.delimited import in_chunks, read
 from framework.catalog.frames import CHUNK, OHLC, QUOTE_BARS, table
-from framework.catalog.source import open_bytes, records
+from framework.catalog.source import open_bytes
 from framework.catalog.times import from_local, utc_nanoseconds
 from framework.errors import DataError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from framework.catalog.frames import Column
     from framework.catalog.settings import ImportSettings
 
 DAY_MS = 86_400_000
@@ -56,36 +57,31 @@ def read_lean(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
         day = re.search(r"(?<!\d)(\d{8})(?!\d)", member) or re.search(r"(?<!\d)(\d{8})(?!\d)", path.name)
     zone = settings.timezone or ("America/New_York" if isinstance(settings.instrument, Equity) else None)
     layout: tuple[str, ...] | None = None
-    for chunk in batched(records(path), CHUNK, strict=False):
-        lines = [line for line, _ in chunk]
+    for chunk in in_chunks(read(path), CHUNK):
+        *columns, lines = chunk.columns
         if layout is None:
-            layout = _layout(chunk[0][1], settings, f"{path}:{lines[0]}")
-        for line, row in chunk:
-            if len(row) != len(layout):
-                raise DataError(
-                    f"the row has {len(row)} fields and the first {len(layout)}", where=f"{path}:{line}"
-                )
-        fields = dict(zip(layout, zip(*(row for _, row in chunk), strict=True), strict=True))
-        times = fields.pop("time")
+            layout = _layout(len(columns), settings, f"{path}:{lines[0].as_py()}")
+        fields = dict(zip(layout, columns, strict=True))
+        times = fields.pop("time").to_pylist()
         fields.pop("", None)
         ts = _times(times, lines, path, day.group(1) if day else None, zone)
         scaled = isinstance(settings.instrument, Equity)
-        columns: dict[str, Sequence[str]] = {
-            name: _hundredths_of_cents(texts) if scaled and name not in SIZES else texts
+        values: dict[str, Any] = {
+            name: _hundredths_of_cents(texts.to_pylist()) if scaled and name not in SIZES else texts
             for name, texts in fields.items()
             if name not in SIZES or not _without_sizes(settings.instrument)
         }
-        yield table(lines, ts, columns)
+        yield table(lines, ts, values)
     if layout is None:
         raise DataError("the file has no rows", where=str(path))
 
 
-def _layout(row: list[str], settings: ImportSettings, where: str) -> tuple[str, ...]:
-    layout = LAYOUTS.get((settings.kind, len(row)))
+def _layout(width: int, settings: ImportSettings, where: str) -> tuple[str, ...]:
+    layout = LAYOUTS.get((settings.kind, width))
     if layout is None:
         known = sorted(width for kind, width in LAYOUTS if kind == settings.kind)
         raise DataError(
-            f"the row has {len(row)} fields, and LEAN {settings.kind} have {' or '.join(map(str, known))}",
+            f"the row has {width} fields, and LEAN {settings.kind} have {' or '.join(map(str, known))}",
             where=where,
             remedy="Say what the file holds with --bars STEP, --quotes or --trades.",
         )
@@ -93,7 +89,7 @@ def _layout(row: list[str], settings: ImportSettings, where: str) -> tuple[str, 
 
 
 def _times(
-    texts: Sequence[str], lines: Sequence[int], path: Path, day: str | None, zone: str | None
+    texts: Sequence[str], lines: Column, path: Path, day: str | None, zone: str | None
 ) -> npt.NDArray[np.int64]:
     if " " in texts[0]:
         return utc_nanoseconds(texts, lines, path=str(path), timezone=zone, time_format="%Y%m%d %H:%M")
@@ -102,10 +98,10 @@ def _times(
     if day is None:
         raise DataError(
             "times count milliseconds since midnight, and the file's name holds no date",
-            where=f"{path}:{lines[0]}",
+            where=f"{path}:{lines[0].as_py()}",
             remedy="Name the file as LEAN does, such as 20140508_quote.zip.",
         )
-    for text, line in zip(texts, lines, strict=True):
+    for text, line in zip(texts, lines.to_pylist(), strict=True):
         if not (text.isascii() and text.isdigit() and int(text) < DAY_MS):
             raise DataError(f'"{text[:40]}" is not milliseconds since midnight', where=f"{path}:{line}")
     midnight = np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}", "ns").astype(np.int64)

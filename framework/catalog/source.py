@@ -86,53 +86,66 @@ def open_bytes(path: Path) -> Iterator[tuple[IO[bytes], str]]:
         raise DataError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from error
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The text lines of a source with their numbers, counted from 1.
+def lines(stream: IO[bytes], path: Path, number: int = 0) -> Iterator[tuple[int, str]]:
+    """The text lines of a source with their numbers.
+
+    Args:
+        stream: What `open_bytes` gave, or the rest of it.
+        path: The file, for messages.
+        number: Lines of the file before these.
 
     Raises:
         DataError: The text is not UTF-8, or a line is longer than `MAX_LINE`.
     """
-    with open_bytes(path) as (stream, _):
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="strict", newline="")
-        number = 0
-        while True:
-            try:
-                line = text.readline(MAX_LINE + 1)
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"the text is not UTF-8 (byte 0x{error.object[error.start]:02x})",
-                    where=f"{path}:{number + 1}",
-                    remedy="The offending byte is on this line or a few thousand characters after it; "
-                    "convert the file to UTF-8.",
-                ) from error
-            if not line:
-                return
-            number += 1
-            if len(line) > MAX_LINE:
-                raise DataError(
-                    f"the line is longer than {MAX_LINE} characters",
-                    where=f"{path}:{number}",
-                    remedy="Is this a text file with one row per line?",
-                )
-            yield number, line
+    encoding = "utf-8" if number else "utf-8-sig"
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="strict", newline="")
+    while True:
+        try:
+            line = text.readline(MAX_LINE + 1)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"the text is not UTF-8 (byte 0x{error.object[error.start]:02x})",
+                where=f"{path}:{number + 1}",
+                remedy="The offending byte is on this line or a few thousand characters after it; "
+                "convert the file to UTF-8.",
+            ) from error
+        if not line:
+            return
+        number += 1
+        if len(line) > MAX_LINE:
+            raise DataError(
+                f"the line is longer than {MAX_LINE} characters",
+                where=f"{path}:{number}",
+                remedy="Is this a text file with one row per line?",
+            )
+        yield number, line
 
 
-def records(path: Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """The rows of a delimited text file, blank lines left out, with the number of the line each ends on.
+def records(
+    stream: IO[bytes], path: Path, delimiter: str = ",", number: int = 0
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of delimited text, blank lines left out, with the number of the line each ends on.
+
+    Args:
+        stream: What `open_bytes` gave, or the rest of it.
+        path: The file, for messages.
+        delimiter: Between fields.
+        number: Lines of the file before these.
 
     Raises:
         DataError: The text is not UTF-8, a line is too long, or quoting is broken.
     """
-    reader = csv.reader((line for _, line in lines(path)), delimiter=delimiter, strict=True)
+    reader = csv.reader((line for _, line in lines(stream, path, number)), delimiter=delimiter, strict=True)
     while True:
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(f"the row cannot be read: {error}", where=f"{path}:{reader.line_num}") from error
+            where = f"{path}:{number + reader.line_num}"
+            raise DataError(f"the row cannot be read: {error}", where=where) from error
         if row:
-            yield reader.line_num, row
+            yield number + reader.line_num, row
 
 
 def count_lines(path: Path) -> int | None:

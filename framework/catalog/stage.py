@@ -93,8 +93,10 @@ def write_held(staging: Path, part: Staged, instrument: Any) -> None:
 
     table, part.held = part.held, None
     if table is not None and table.num_rows:
-        name = write_records(staging, part.stream, table, instrument)
         ts = table["ts_init"].cast(pa.int64())
+        if part.files and ts[0].as_py() <= part.last:
+            raise DataError("the rows are not in time order", where=str(part.stream))
+        name = write_records(staging, part.stream, table, instrument)
         part.files[name] = file_entry(staging / name, table.num_rows, ts[0].as_py(), ts[-1].as_py())
 
 

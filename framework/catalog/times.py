@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
+    from framework.catalog.frames import Column
+
 EPOCH_UNITS = {10: 1_000_000_000, 13: 1_000_000, 16: 1_000, 19: 1}
 """Nanoseconds in one unit of an epoch number, by its count of digits: s, ms, us, ns (years 2001 to 2286)."""
-ISO = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?\s?(?P<offset>Z|[+-]\d{2}:?\d{2})?",
-    re.ASCII,
-)
+DAY = r"\d{4}-\d{2}-\d{2}"
+DATE_TIME = DAY + r"[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
+OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})"
+ISO = re.compile(rf"(?:{DAY}|{DATE_TIME})\s?(?P<offset>{OFFSET})?", re.ASCII)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -40,8 +42,8 @@ def zone(name: str) -> ZoneInfo:
 
 
 def utc_nanoseconds(
-    texts: Sequence[str],
-    lines: Sequence[int],
+    texts: Sequence[str] | Column,
+    lines: Sequence[int] | Column,
     *,
     path: str,
     timezone: str | None = None,
@@ -51,7 +53,8 @@ def utc_nanoseconds(
     """Parses a column of times.
 
     Args:
-        texts: ISO 8601, an epoch number in s, ms, us or ns, or whatever `time_format` describes.
+        texts: ISO 8601, an epoch number in s, ms, us or ns, or whatever `time_format` describes; as Python's
+            or as Arrow's.
         lines: The line of the file each text stands on.
         path: The file, for messages.
         timezone: The IANA zone of the texts that carry no offset.
@@ -66,7 +69,14 @@ def utc_nanoseconds(
             that a change of the clocks makes ambiguous or skips.
     """
     import numpy as np  # noqa: PLC0415 - heavy, and the command line starts without it
+    import pyarrow as pa  # noqa: PLC0415 - as above
 
+    if isinstance(texts, (pa.Array, pa.ChunkedArray)):
+        if time_format is None and session_close is None:
+            known = _at_once(texts, lines, path, timezone)
+            if known is not None:
+                return known
+        texts = texts.to_pylist()
     column = _Column(texts, lines, path, time_format)
     if not texts:
         return np.empty(0, dtype=np.int64)
@@ -84,6 +94,35 @@ def utc_nanoseconds(
             stamps = column.localize(rows, stamps, timezone)
         result[rows] = stamps.as_unit("ns").asi8
     return result
+
+
+def _at_once(
+    texts: Column, lines: Sequence[int] | Column, path: str, timezone: str | None
+) -> npt.NDArray[np.int64] | None:
+    """A column that is written in one way throughout, or None."""
+    import pandas as pd  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    def all_match(pattern: str) -> bool:
+        return bool(pc.all(pc.match_substring_regex(texts, f"^(?:{pattern})$")).as_py())
+
+    ts: npt.NDArray[np.int64] | None = None
+    try:
+        if pc.all(pc.ascii_is_decimal(texts)).as_py():
+            digits = pc.min_max(pc.utf8_length(texts))
+            unit = EPOCH_UNITS.get(digits["min"].as_py()) if digits["min"] == digits["max"] else None
+            if unit is not None:
+                ts = pc.multiply_checked(texts.cast(pa.int64()), unit).to_numpy()
+        elif all_match(DATE_TIME + OFFSET):
+            ts = texts.cast(pa.timestamp("ns", "UTC")).cast(pa.int64()).to_numpy()
+        elif all_match(f"{DAY}|{DATE_TIME}"):
+            naive = pd.DatetimeIndex(texts.cast(pa.timestamp("ns")).to_numpy())
+            column = _Column([], lines, path, None)
+            ts = column.localize(range(len(naive)), naive, timezone).as_unit("ns").asi8
+    except pa.ArrowInvalid:  # which one is for the other way to say
+        return None
+    return ts
 
 
 def names_a_day(text: str, time_format: str | None) -> bool:
@@ -119,7 +158,7 @@ class _Column:
     """The texts of one column with what a message about one of them needs."""
 
     def __init__(
-        self, texts: Sequence[str], lines: Sequence[int], path: str, time_format: str | None
+        self, texts: Sequence[str], lines: Sequence[int] | Column, path: str, time_format: str | None
     ) -> None:
         self.texts = texts
         self.lines = lines
@@ -127,7 +166,7 @@ class _Column:
         self.time_format = time_format
 
     def refuse(self, row: int, message: str, remedy: str, error: Exception | None = None) -> NoReturn:
-        raise DataError(message, where=f"{self.path}:{self.lines[row]}", remedy=remedy) from error
+        raise DataError(message, where=f"{self.path}:{int(self.lines[row])}", remedy=remedy) from error
 
     def unreadable(self, row: int, error: Exception | None = None) -> NoReturn:
         how = (
@@ -202,7 +241,7 @@ class _Column:
         return stamps + pd.Timedelta(hours=int(hours), minutes=int(minutes))
 
     def localize(
-        self, rows: npt.NDArray[np.intp], stamps: pd.DatetimeIndex, timezone: str | None
+        self, rows: Sequence[int] | npt.NDArray[np.intp], stamps: pd.DatetimeIndex, timezone: str | None
     ) -> pd.DatetimeIndex:
         if timezone is None:
             self.refuse(

@@ -15,6 +15,7 @@ from nautilus_trader.model import NautilusDataType
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from framework.catalog.manifest import bar_stamp, verify_hashes
+from framework.catalog.objects import folder_of
 from framework.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def open_feed(plan: Plan) -> Feed:
     instrument_files = [
         str(path.relative_to(plan.catalog))
         for instrument_id in plan.instruments
-        for path in sorted(plan.catalog.glob(f"data/*/{_folder(str(instrument_id))}/*.parquet"))
+        for path in sorted(plan.catalog.glob(f"data/*/{folder_of(str(instrument_id))}/*.parquet"))
         if path.parts[-3] not in {"bars", "quotes", "trades"}
     ]
     hashes = verify_hashes(plan.catalog, [*chain.from_iterable(files.values()), *instrument_files])
@@ -170,7 +171,3 @@ def reading(plan: Plan, stream: Stream) -> BacktestDataConfig:
         end_time=plan.end,
         optimize_file_loading=True,  # else each file of a stream holds some 10 MiB in a run
     )
-
-
-def _folder(instrument_id: str) -> str:
-    return instrument_id.replace("/", "")
