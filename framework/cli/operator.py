@@ -1,4 +1,4 @@
-"""The commands of `framework node` for a node that runs: status, stop, kill, resume, flatten, parity.
+"""The commands of `framework node` for a node that runs: status, stop, kill, resume, enable and the like.
 
 They need the node's folder and nothing of its process, so they work when the node hangs, and kill and resume
 when it does not run.
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NodeFile = Annotated[Path, typer.Argument(help="The node.yaml of the node.", metavar="NODE.yaml")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 Strategy = Annotated[str | None, typer.Option(help="Only this strategy, by its id.")]
+StrategyId = Annotated[
+    str, typer.Argument(help="The strategy, by its id.", metavar="STRATEGY", show_default=False)
+]
 Venue = Annotated[str | None, typer.Option(help="Only what trades at this venue, by its name.")]
 Why = Annotated[str, typer.Option(help="The reason, for the record.")]
 Who = Annotated[str | None, typer.Option(help="Who asks, for the record; user@host by default.")]
@@ -34,7 +37,7 @@ PATIENCE = 10.0
 
 def add(group: typer.Typer) -> None:
     """Add the commands to `framework node`."""
-    for command in (status, stop, kill, resume, flatten, parity):
+    for command in (status, stop, kill, resume, flatten, disable, enable, parity):
         group.command(command.__name__)(command)
 
 
@@ -89,6 +92,12 @@ def resume(
     from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
 
     scope = _scope(file, strategy, venue)
+    if strategy is not None and scope in operate.status(_folder(file)).disabled:
+        raise RunError(
+            f'strategy "{strategy}" is disabled, so letting it trade would change nothing',
+            where=str(file),
+            remedy=f"framework node enable {file} {strategy} --why ...",
+        )
     latch = operate.resume(_folder(file), scope, who=who or _me(), why=why)
     if latch is None:
         raise RunError(
@@ -124,6 +133,33 @@ def flatten(
         time.sleep(0.02)
     said = f"{scope} is latched and its closing orders are sent; `framework node status` shows what is left"
     typer.echo(json.dumps({"scope": scope, "sent": True}) if as_json else plain(said))
+
+
+def disable(file: NodeFile, strategy: StrategyId, why: Why, who: Who = None, as_json: AsJson = False) -> None:
+    """Stop a strategy and call none of its code, now and after a restart; its position stays as it is."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    _scope(file, strategy, None)
+    fresh = operate.disable(_folder(file), strategy, who=who or _me(), why=why)
+    said = f"{strategy} is disabled" if fresh else f"{strategy} was disabled already"
+    typer.echo(json.dumps({"strategy": strategy, "fresh": fresh}) if as_json else plain(said))
+
+
+def enable(file: NodeFile, strategy: StrategyId, why: Why, who: Who = None, as_json: AsJson = False) -> None:
+    """Have a disabled strategy called again, and let it trade; only a person may."""
+    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+
+    _scope(file, strategy, None)
+    record = operate.enable(_folder(file), strategy, who=who or _me(), why=why)
+    if record is None:
+        raise RunError(
+            f'strategy "{strategy}" is not disabled',
+            where=str(file),
+            remedy="`framework node status` shows what is; a latch is taken off by `framework node resume`.",
+        )
+    said = f"{strategy} is called again; it was disabled by {record.who}: {record.why}"
+    facts = {"strategy": strategy, "who": record.who, "why": record.why}
+    typer.echo(json.dumps(facts) if as_json else plain(said))
 
 
 def parity(
@@ -224,10 +260,11 @@ def _me() -> str:
 
 
 def _facts(found: Status) -> dict[str, Any]:
-    latches = [
-        {"scope": one.scope, "who": one.who, "why": one.why, "ts": one.ts} for one in found.latches.values()
-    ]
-    return {"state": found.state, "latches": latches, "heartbeat": found.heartbeat}
+    latches, disabled = (
+        [{"scope": one.scope, "who": one.who, "why": one.why, "ts": one.ts} for one in held.values()]
+        for held in (found.latches, found.disabled)
+    )
+    return {"state": found.state, "latches": latches, "disabled": disabled, "heartbeat": found.heartbeat}
 
 
 def _lines(found: Status) -> list[str]:
@@ -247,5 +284,10 @@ def _lines(found: Status) -> list[str]:
             lines.extend(f"{name} FAILED in {origin}" for name, origin in beat["failed"].items())
     elif "reason" in beat:
         lines.append(f"why: {beat['reason']}")
-    lines.extend(f"STOPPED {one.scope} by {one.who}: {one.why}" for one in found.latches.values())
+    lines.extend(
+        f"STOPPED {one.scope} by {one.who}: {one.why}"
+        for one in found.latches.values()
+        if one.scope not in found.disabled
+    )
+    lines.extend(f"DISABLED {one.scope} by {one.who}: {one.why}" for one in found.disabled.values())
     return lines

@@ -175,6 +175,19 @@ class JournalEntry(Entry, frozen=True, kw_only=True):
     ] = None
 
 
+class GuardEntry(Entry, frozen=True, kw_only=True):
+    """What a paper or live node allows its strategies, beside the risk rules."""
+
+    patience: Annotated[
+        Annotated[float, msgspec.Meta(gt=0, le=3600)] | None,
+        msgspec.Meta(
+            description="Seconds that a strategy may take over one event, ten times that to start; one that "
+            "takes longer is interrupted and disabled. null lets it take as long as it likes.",
+            examples=[2],
+        ),
+    ] = 2.0
+
+
 class LogEntry(Entry, frozen=True, kw_only=True):
     """What the engine prints."""
 
@@ -236,6 +249,7 @@ class NodeConfig(Entry, frozen=True, kw_only=True):
         ),
     ] = "state"
     journal: JournalEntry = JournalEntry()
+    guard: GuardEntry = GuardEntry()
     log: LogEntry = LogEntry()
 
     def __post_init__(self) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType
 
+    from framework.engine.patience import Patience
+
 FREE_TOOLS = (4, 3)
 """The identifiers that `sys.monitoring` keeps for tools other than debuggers, coverage and profilers."""
 
@@ -23,7 +25,12 @@ class Faults:
     A handler that is called once an order or less is wrapped, and reports here. One that is called for every
     quote is not: on a million quotes the wrapper alone is 3 % of the run. Such a handler is watched, which
     costs nothing until an exception leaves it.
+
+    Attributes:
+        patience: Limits how long a strategy may take; None where it may take as long as it likes.
     """
+
+    patience: Patience | None = None
 
     def __init__(self) -> None:
         self.origin: str = ""
@@ -41,6 +48,15 @@ class Faults:
         if self.error is None:
             self.origin, self.error = origin, error
             self.stop(f"{origin} failed: {type(error).__name__}: {error}")
+
+    def strategys(self, origin: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The strategy's own code, as the engine is to call it."""
+        del origin
+        return function
+
+    def ours(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """A method of the framework's or the engine's, as the strategy is to call it."""
+        return method
 
     def watch(self, name: str, handler: Any) -> bool:
         """Record what leaves the handler, during `watching`; False when it has to be wrapped instead."""

@@ -58,6 +58,20 @@ FEED = {"on_bar", "on_quote", "on_trade"}
 ENDINGS = ("on_order_denied", "on_order_rejected", "on_order_canceled", "on_order_expired")
 """The handlers called when an order has ended unfilled."""
 
+SENDS = (
+    "cancel_",
+    "close_",
+    "market_exit",
+    "modify_",
+    "publish_",
+    "query_",
+    "request_",
+    "submit_",
+    "subscribe_",
+    "unsubscribe_",
+)
+"""How the methods begin that have the framework or the engine work for the strategy."""
+
 CLOSING_SIDE = {PositionSide.LONG: OrderSide.SELL, PositionSide.SHORT: OrderSide.BUY}
 
 
@@ -233,10 +247,12 @@ class Guard(Strategy):
     def _caught(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         faults, origin = self._desk.faults, f"strategy {self._desk.strategy_id}, {name}"
 
+        timed = faults.strategys(origin, function)
+
         @functools.wraps(function)
         def call(*args: Any) -> Any:
             try:
-                return function(*args)
+                return timed(*args)
             except BaseException as error:  # noqa: BLE001 - the guard is where the engine would swallow it
                 faults.record(origin, error)
                 return None
@@ -266,6 +282,8 @@ def guarded(
         layers: Classes between the guard and the strategy: they see only what the gate let through.
         precomputed: Has the features that the strategy follows; they are worked out bar by bar when None.
     """
+    if desk.faults.patience is not None:
+        strategy = _timed(strategy, desk)
     if layers:
         strategy = type(strategy.__name__, (*layers, strategy), {})
     handlers: dict[str, Any] = {}
@@ -287,7 +305,26 @@ def guarded(
     if gate.wants_cancels:
         handlers |= {name: _counted(desk, name, count) for name, count in CANCELS.items()}
     own = {"_desk": desk, "_precomputed": precomputed}
-    return type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, **own})
+    made = type(f"Guarded{strategy.__name__}", (Guard, strategy), {**handlers, **own})
+    return made if desk.faults.patience is None else _shielded(made, desk)
+
+
+def _timed(strategy: type[Strategy], desk: Desk) -> type[Strategy]:
+    """The strategy with its own handlers limited in time; what the layers do around them is not."""
+    own = {
+        name: desk.faults.strategys(f"strategy {desk.strategy_id}, {name}", handler)
+        for name in HANDLERS
+        if (handler := getattr(strategy, name)) is not getattr(Strategy, name)
+    }
+    return type(strategy.__name__, (strategy,), own)
+
+
+def _shielded(strategy: type[Strategy], desk: Desk) -> type[Strategy]:
+    """The guarded strategy, never interrupted while it is not its own code that runs."""
+    names = [name for name in dir(Strategy) if name.startswith(SENDS)]
+    return type(
+        strategy.__name__, (strategy,), {name: desk.faults.ours(getattr(strategy, name)) for name in names}
+    )
 
 
 def _safe(desk: Desk, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,8 +29,9 @@ from nautilus_trader.model import AccountType, Currency, Money, OmsType, TraderI
 
 from framework.engine.assembly import Assembly, Host, assemble, said
 from framework.engine.backtest import LEVELS
-from framework.engine.faults import Faults
 from framework.engine.feed import Feed, open_feed
+from framework.engine.halting import Halting
+from framework.engine.patience import Patience
 from framework.engine.record import Decisions, Outbox, layer
 from framework.engine.replay import Replay, ReplayConfig
 from framework.errors import CompositionError, FrameworkError, RunError
@@ -55,27 +56,6 @@ EQUITY_POINTS = 500
 _log = logging.getLogger("framework.live")
 
 
-class Halting(Faults):
-    """The exceptions of one strategy: the first one halts it, and nobody else.
-
-    Args:
-        strategy_id: The strategy's `id:`.
-        halt: Called with the strategy's `id:` and the reason.
-    """
-
-    def __init__(self, strategy_id: str, halt: Callable[[str, str], None]) -> None:
-        super().__init__()
-        self._strategy_id = strategy_id
-        self._halt = halt
-
-    def record(self, origin: str, error: BaseException) -> None:
-        """Log the exception with its traceback, and halt the strategy on the first."""
-        _log.error("%s failed", origin, exc_info=error)
-        if self.error is None:
-            self.origin, self.error = origin, error
-            self._halt(self._strategy_id, f"{origin} failed: {said(error)}")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveRun:
     """A live node, built and guarded.
@@ -91,7 +71,9 @@ class LiveRun:
         outbox: The orders on their way.
         replay: The catalog played to it; None with live data.
         feed: The replay's data; None with live data.
-        faults: The exceptions of each strategy, by `id:`.
+        faults: What becomes of each strategy when it fails, by `id:`.
+        patience: Interrupts a strategy that takes too long.
+        decisions: What the gate did.
         marks: Equity over time: nanoseconds of the data, then amounts by venue and currency.
         rows: Rows delivered, by kind.
     """
@@ -107,6 +89,8 @@ class LiveRun:
     replay: Replay | None
     feed: Feed | None
     faults: dict[str, Halting]
+    patience: Patience
+    decisions: Decisions
     marks: list[tuple[int, dict[tuple[str, str], Decimal]]]
     rows: dict[str, int]
 
@@ -119,6 +103,14 @@ class LiveRun:
         for strategy_id, desk in self.parts.desks.items():
             if scope in (strategy_id, self.parts.gate.kill.ALL):
                 desk.cancel(self.parts.strategies[strategy_id])
+
+    def disable(self, strategy_id: str, reason: str, by: str) -> None:
+        """Latch a strategy and call none of its code any more; its position stays as it is."""
+        self.faults[strategy_id].disabled = True
+        now = self.parts.books.now()
+        if self.parts.gate.kill.disable(Latch(strategy_id, reason, by, now, flat=False)):
+            self.recorder.note("alert", {"disabled": strategy_id, "reason": reason, "by": by, "ts": now})
+            self.parts.desks[strategy_id].cancel(self.parts.strategies[strategy_id])
 
 
 def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwitch | None = None) -> LiveRun:
@@ -167,11 +159,22 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
     cache, portfolio = node.cache, node.portfolio
     outbox = Outbox(cache)
     made: list[LiveRun] = []
+    switch = KillSwitch() if kill is None else kill
 
     def halt(strategy_id: str, reason: str) -> None:
         made[0].halt(strategy_id, reason, "guard")
 
-    faults = {strategy.id: Halting(strategy.id, halt) for strategy in plan.strategies}
+    def disable(strategy_id: str, reason: str) -> None:
+        made[0].disable(strategy_id, reason, "guard")
+
+    def stuck(strategy_id: str, what: str) -> None:
+        """Nothing runs but this thread: all that can be done is to have the strategy not called again."""
+        _log.critical("%s; it cannot be interrupted, and nothing else runs meanwhile", what)
+        switch.disable(Latch(strategy_id, what, "guard", time.time_ns(), flat=False))
+
+    patience = Patience(plan.config.guard.patience, stuck)
+    faults = {strategy.id: Halting(strategy.id, halt, disable, patience) for strategy in plan.strategies}
+    decisions = Decisions(recorder, disable)
     parts = assemble(
         plan,
         Host(
@@ -183,10 +186,10 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
             faults=faults.__getitem__,
             rule_failed=lambda rule, error: _log.error("risk rule %s failed", rule, exc_info=error),
             clock=replay.clock if replay is not None else None,
-            layers=(layer(recorder, outbox),),
+            layers=(layer(recorder, outbox, decisions.quiet),),
             held=replay.held if replay is not None else None,
-            kill=kill,
-            decisions=Decisions(recorder),
+            kill=switch,
+            decisions=decisions,
         ),
     )
     run = LiveRun(
@@ -201,6 +204,8 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
         replay=replay,
         feed=feed,
         faults=faults,
+        patience=patience,
+        decisions=decisions,
         marks=[],
         rows=replay.rows if replay is not None else {},
     )
@@ -302,7 +307,8 @@ def serve(run: LiveRun, *, tick: Callable[[LiveRun], None] | None = None, every:
     Raises:
         RunError: The engine failed, or did not start or stop in time.
     """
-    asyncio.run(_serve(run, tick, every))
+    with run.patience.watching():
+        asyncio.run(_serve(run, tick, every))
 
 
 async def _serve(run: LiveRun, tick: Callable[[LiveRun], None] | None, every: float) -> None:

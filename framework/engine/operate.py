@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from framework.result import Result
 
 LATCHES = "latch"
+DISABLED = "disabled"
 COMMANDS = "commands"
+type State = Literal["running", "silent", "stopped", "gone", "never"]
 STALE_SECONDS = 5.0
 """A heartbeat older than this means that the node hangs or is gone."""
 _log = logging.getLogger("framework.live")
@@ -46,17 +48,24 @@ class DiskKill(KillSwitch):
 
     Args:
         latches: Of the node.
+        disabled: Its strategies that are not to be called.
     """
 
-    def __init__(self, latches: Latches) -> None:
+    def __init__(self, latches: Latches, disabled: Latches) -> None:
         super().__init__()
         self._disk = latches
+        self._disabled = disabled
 
     def latch(self, latch: Latch) -> bool:
         """Pull the switch, here and on the disk."""
         scope = ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"
         self._disk.set(scope, who=latch.rule, why=latch.reason)
         return super().latch(latch)
+
+    def disable(self, latch: Latch) -> bool:
+        """Pull the switch, and have the strategy not called again; both stay on the disk."""
+        self.latch(latch)
+        return self._disabled.set(f"strategy:{latch.scope}", who=latch.rule, why=latch.reason)
 
     @property
     def armed(self) -> bool:
@@ -81,11 +90,13 @@ class Status:
             `gone` when its process died without a word, `never` when it has not run.
         heartbeat: The last one, or an empty mapping.
         latches: What is stopped, by scope.
+        disabled: The strategies that are not called, by scope.
     """
 
-    state: Literal["running", "silent", "stopped", "gone", "never"]
+    state: State
     heartbeat: dict[str, Any]
     latches: dict[str, LatchRecord]
+    disabled: dict[str, LatchRecord]
 
 
 def run(
@@ -111,13 +122,14 @@ def run(
     session = Session.open(plan, resolved(plan))
     reason = "it failed before it ran"
     try:
-        latches = Latches(plan.state / LATCHES)
-        node = live.build(plan, session, speed=speed, kill=DiskKill(latches))
-        operator = Operator(node, session, latches, progress)
+        latches, disabled = Latches(plan.state / LATCHES), Latches(plan.state / DISABLED)
+        node = live.build(plan, session, speed=speed, kill=DiskKill(latches, disabled))
+        operator = Operator(node, session, latches, disabled, progress)
         if started is not None:
             started(plan, node)
         began = time.monotonic()
         live.serve(node, tick=operator.tick)
+        node.decisions.flush()
         ended = node.feed is not None and sum(node.rows.values()) == sum(node.feed.rows.values())
         reason = "the replay ended" if ended else "it was told to stop"
         result = collect(node, time.monotonic() - began)
@@ -137,28 +149,34 @@ class Operator:
         node: LiveRun,
         session: Session,
         latches: Latches,
+        disabled: Latches,
         progress: Callable[[float], None] | None,
     ) -> None:
         self._node = node
         self._session = session
         self._progress = progress
         self._latches = latches
+        self._disabled = disabled
         self._commands = node.plan.state / COMMANDS
         self._commands.mkdir(exist_ok=True)
         self._beaten = 0.0
         self._acted: set[str] = set()
+        self._uncalled: set[str] = set()
         session.failed = self._journal_failed
         session.now = node.parts.books.now
+        self._look_at_disabled()
 
     def tick(self, node: LiveRun) -> None:
         """Look once; called twenty times a second on the node's loop."""
         self._look_at_latches()
+        self._look_at_disabled()
         self._look_at_commands()
         if self._progress is not None and node.feed is not None:
             self._progress(self._share())
         now = time.monotonic()
         if now - self._beaten >= BEAT_SECONDS:
             self._beaten = now
+            node.decisions.flush()
             self._session.beat("running", **self._facts())
 
     def _look_at_latches(self) -> None:
@@ -174,7 +192,32 @@ class Operator:
         for scope in self._acted - held.keys():
             self._acted.discard(scope)
             self._node.parts.gate.kill.release("*" if scope == ALL else scope.partition(":")[2])
-            self._session.note("operator", {"command": "resume", "scope": scope})
+            for strategy_id in self._covered(scope):
+                self._node.faults[strategy_id].forgive()
+                self._node.decisions.forget(strategy_id)
+            self._session.note(
+                "operator", {"command": "resume", "scope": scope, **_said(self._latches, scope)}
+            )
+
+    def _look_at_disabled(self) -> None:
+        """Call no code of a strategy that somebody disabled, and that of one that was enabled again."""
+        held = self._disabled.current()
+        for strategy_id, fault in self._node.faults.items():
+            scope = f"strategy:{strategy_id}"
+            record = held.get(scope) or held.get(ALL)
+            if record is not None and scope not in self._uncalled:
+                self._uncalled.add(scope)
+                fault.disabled = True
+                said = {"who": record.who, "why": record.why}
+                self._session.note("operator", {"command": "disable", "scope": scope, **said})
+            elif record is None and scope in self._uncalled:
+                self._uncalled.discard(scope)
+                fault.disabled = False
+                said = _said(self._disabled, scope)
+                self._session.note("operator", {"command": "enable", "scope": scope, **said})
+                if fault.unstarted:
+                    fault.unstarted = False
+                    self._node.parts.strategies[strategy_id].on_start()
 
     def _look_at_commands(self) -> None:
         for file in sorted(self._commands.glob("*.json")):
@@ -230,6 +273,7 @@ class Operator:
             },
             "marks": self._marks(),
             "halted": sorted(self._latches.current()),
+            "disabled": sorted(self._disabled.current()),
             "failed": {name: fault.origin for name, fault in self._node.faults.items() if fault.error},
         }
 
@@ -246,17 +290,20 @@ class Operator:
 
 def status(folder: Path) -> Status:
     """What a node's folder says, whether the node runs or not."""
-    latches = Latches(folder / LATCHES).current() if (folder / LATCHES).is_dir() else {}
+    latches, disabled = (
+        Latches(folder / name).current() if (folder / name).is_dir() else {} for name in (LATCHES, DISABLED)
+    )
     try:
         heartbeat = json.loads((folder / HEARTBEAT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return Status("never", {}, latches)
-    if heartbeat.get("state") == "stopped":
-        return Status("stopped", heartbeat, latches)
-    if not _alive(int(heartbeat["pid"])):
-        return Status("gone", heartbeat, latches)
+        return Status("never", {}, latches, disabled)
     silent = time.time_ns() - int(heartbeat["at"]) > STALE_SECONDS * 1e9
-    return Status("silent" if silent else "running", heartbeat, latches)
+    state: State = "silent" if silent else "running"
+    if heartbeat.get("state") == "stopped":
+        state = "stopped"
+    elif not _alive(int(heartbeat["pid"])):
+        state = "gone"
+    return Status(state, heartbeat, latches, disabled)
 
 
 def kill(folder: Path, scope: str, *, who: str, why: str) -> bool:
@@ -268,6 +315,22 @@ def kill(folder: Path, scope: str, *, who: str, why: str) -> bool:
 def resume(folder: Path, scope: str, *, who: str, why: str) -> LatchRecord | None:
     """Take a latch off; the latch that was there, or None."""
     return Latches(folder / LATCHES).resume(scope, who=who, why=why)
+
+
+def disable(folder: Path, strategy_id: str, *, who: str, why: str) -> bool:
+    """Latch a strategy and have it not called any more, now and after a restart; True when it was not so."""
+    scope = f"strategy:{strategy_id}"
+    kill(folder, scope, who=who, why=why)
+    return Latches(folder / DISABLED).set(scope, who=who, why=why)
+
+
+def enable(folder: Path, strategy_id: str, *, who: str, why: str) -> LatchRecord | None:
+    """Have a disabled strategy called again, and let it trade; what it was disabled for, or None."""
+    scope = f"strategy:{strategy_id}"
+    record = Latches(folder / DISABLED).resume(scope, who=who, why=why)
+    if record is not None:
+        resume(folder, scope, who=who, why=why)
+    return record
 
 
 def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
@@ -316,6 +379,16 @@ def stop(folder: Path, *, patience: float = 30.0) -> Status:
     )
 
 
+def _said(latches: Latches, scope: str) -> dict[str, str]:
+    """Who took a latch off, and why; nothing when the file was removed by other means."""
+    record = latches.resumed(scope)
+    return (
+        {"who": "somebody", "why": "its file is gone"}
+        if record is None
+        else {"who": record.who, "why": record.why}
+    )
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -326,4 +399,16 @@ def _alive(pid: int) -> bool:
     return True
 
 
-__all__ = ["JOURNAL", "Operator", "Status", "flatten", "kill", "resume", "run", "status", "stop"]
+__all__ = [
+    "JOURNAL",
+    "Operator",
+    "Status",
+    "disable",
+    "enable",
+    "flatten",
+    "kill",
+    "resume",
+    "run",
+    "status",
+    "stop",
+]

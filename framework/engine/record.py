@@ -6,13 +6,17 @@ second, and when the record cannot be written it sends nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nautilus_trader.model import ContingencyType, OrderFilled, OrderStatus
+from nautilus_trader.model import ContingencyType, OrderDenied, OrderFilled, OrderInitialized, OrderStatus
 from nautilus_trader.trading import Strategy
 
+from framework.risk.gate import GATE, HALTED
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from nautilus_trader.common import Cache
     from nautilus_trader.model import ClientId, ClientOrderId, InstrumentId, Price, Quantity
@@ -28,6 +32,10 @@ ON_THE_WAY = {
 }
 
 LINKED = {ContingencyType.OCO, ContingencyType.OUO}
+
+FLOOD = 1_000
+"""Orders that a halted strategy may go on sending within a second before it is not called any more."""
+SECOND = 1_000_000_000
 
 
 class Recorder(Protocol):
@@ -87,6 +95,7 @@ class Recorded(Strategy):
     _desk: Desk
     _recorder: Recorder
     _outbox: Outbox
+    _quiet: AbstractSet[str]
 
     def submit_order(self, order: Any, *rest: Any, **named: Any) -> None:
         """Keep the order, then send it."""
@@ -148,13 +157,22 @@ class Recorded(Strategy):
         self._outbox.events += 1
         if isinstance(event, OrderFilled):
             self._outbox.filled(event.client_order_id)
-        self._recorder.event(self._desk.strategy_id, {"type": type(event).__name__, **event.to_dict()})
+        if not self._counted(event):
+            self._recorder.event(self._desk.strategy_id, {"type": type(event).__name__, **event.to_dict()})
         super().on_order_event(event)
 
     def on_position_event(self, event: Any) -> None:
         """Keep what became of a position, then tell the strategy."""
         self._recorder.event(self._desk.strategy_id, {"type": type(event).__name__, **_position(event)})
         super().on_position_event(event)
+
+    def _counted(self, event: Any) -> bool:
+        """True for an order of a halted strategy that is denied like those before it."""
+        return (
+            self._desk.strategy_id in self._quiet
+            and isinstance(event, OrderInitialized | OrderDenied)
+            and event.client_order_id not in self._desk.approved
+        )
 
     def _keep(self, action: str, order_id: object, what: Mapping[str, Any]) -> None:
         self._recorder.intent(self._desk.strategy_id, action, str(order_id), what)
@@ -177,9 +195,15 @@ class Recorded(Strategy):
             self._outbox.sent(client_order_id)
 
 
-def layer(recorder: Recorder, outbox: Outbox) -> type:
-    """The class that goes between the guard and the strategies of one node."""
-    return type("Recorded", (Recorded,), {"_recorder": recorder, "_outbox": outbox})
+def layer(recorder: Recorder, outbox: Outbox, quiet: AbstractSet[str] = frozenset()) -> type:
+    """The class that goes between the guard and the strategies of one node.
+
+    Args:
+        recorder: Keeps what happens.
+        outbox: Told of what leaves.
+        quiet: The strategies whose denials are counted instead of kept.
+    """
+    return type("Recorded", (Recorded,), {"_recorder": recorder, "_outbox": outbox, "_quiet": quiet})
 
 
 def _position(event: Any) -> dict[str, Any]:
@@ -187,18 +211,78 @@ def _position(event: Any) -> dict[str, Any]:
     return {name: str(getattr(event, name)) for name in names if hasattr(event, name)}
 
 
+@dataclass(slots=True)
+class _Refused:
+    """The orders of a halted strategy that were denied and counted instead of kept."""
+
+    reason: str
+    since: int
+    recent: int = 0
+    count: int = 0
+
+
 class Decisions(list["Decision"]):
     """The gate's decisions, each kept as it is made.
 
+    Those on a strategy that sends on although it is halted are the same over and over: the first is kept, the
+    others are counted. One that sends `FLOOD` of them within a second of the data's time is told to the node,
+    which disables it.
+
     Args:
         recorder: Keeps them.
+        flooded: Called with a strategy's `id:` and the reason.
+
+    Attributes:
+        quiet: The strategies whose denials are counted at present.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, flooded: Callable[[str, str], None]) -> None:
         super().__init__()
         self._recorder = recorder
+        self._flooded = flooded
+        self._refused: dict[str, _Refused] = {}
+        self.quiet: set[str] = set()
 
     def append(self, decision: Decision) -> None:
-        """Keep the decision, then list it."""
+        """Keep or count the decision."""
+        if decision.verdict == "deny" and decision.rule == GATE and decision.reason.startswith(HALTED):
+            self._refuse(decision)
+            return
+        if decision.scope in self.quiet and decision.verdict == "deny":
+            self.quiet.discard(decision.scope)
         self._recorder.decision(decision)
         super().append(decision)
+
+    def forget(self, strategy_id: str) -> None:
+        """The strategy may trade again: the next denial by a latch is kept."""
+        self._refused.pop(strategy_id, None)
+        self.quiet.discard(strategy_id)
+
+    def flush(self) -> None:
+        """Keep how many there were since the last time."""
+        for strategy_id, refused in self._refused.items():
+            if refused.count:
+                said = {"refused": strategy_id, "orders": refused.count, "reason": refused.reason}
+                refused.count = 0
+                self._recorder.note("alert", said)
+
+    def _refuse(self, decision: Decision) -> None:
+        refused = self._refused.get(decision.scope)
+        if refused is None or refused.reason != decision.reason:
+            self._refused[decision.scope] = _Refused(decision.reason, decision.ts)
+            self.quiet.discard(decision.scope)
+            self._recorder.decision(decision)
+            super().append(decision)
+            return
+        self.quiet.add(decision.scope)
+        refused.count += 1
+        if decision.ts - refused.since >= SECOND:
+            refused.since, refused.recent = decision.ts, 0
+        refused.recent += 1
+        if refused.recent <= FLOOD:
+            super().append(decision)
+        if refused.recent == FLOOD:
+            self._flooded(
+                decision.scope,
+                f"it sent {FLOOD:,} orders within a second although it was {decision.reason}",
+            )

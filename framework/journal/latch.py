@@ -129,6 +129,17 @@ class Latches:
             raise _failed(file, error) from error
         return latch
 
+    def resumed(self, scope: str) -> LatchRecord | None:
+        """Who took the latch off last, why and when; None when nobody has."""
+        stories = sorted(
+            (self._folder / "resumed").glob(f"*-{self._file(scope).name}"),
+            key=lambda story: int(story.name.partition("-")[0]),
+        )
+        if not stories:
+            return None
+        facts = json.loads(stories[-1].read_bytes())["resumed"]
+        return LatchRecord(scope, str(facts["who"]), str(facts["why"]), int(facts["ts"]))
+
     def holds(self, *, strategy: str = "", venue: str = "") -> LatchRecord | None:
         """The latch that stops new risk of the strategy at the venue, or None; cheap enough to ask often."""
         held = self.current()

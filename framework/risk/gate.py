@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from framework.risk.rule import Mark, Market, Proposal, Reaction, Verdict
 
 GATE = "gate"
+HALTED = "halted by"
+"""How the reason begins when a latch denies an order."""
 """The name under which the gate's own checks appear in decisions."""
 
 
@@ -216,7 +218,7 @@ class Gate:
         if self.kill.armed:
             latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
         if latch and not proposal.reduces:
-            return Deny(f"halted by {latch.rule}: {latch.reason}"), GATE
+            return Deny(f"{HALTED} {latch.rule}: {latch.reason}"), GATE
         if proposal.order.is_reduce_only and not proposal.reduces:
             return Deny(f"reduce-only {proposal.quantity} with a position of {proposal.position}"), GATE
         sized, sizer, sizing = proposal, "", ""

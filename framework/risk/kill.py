@@ -39,6 +39,10 @@ class KillSwitch:
         """Pull the switch; True when it was not already pulled for that scope."""
         return self._latches.setdefault(latch.scope, latch) is latch
 
+    def disable(self, latch: Latch) -> bool:
+        """Pull the switch for one strategy, whose code is not to be called again; True when it was not so."""
+        return self.latch(latch)
+
     def release(self, scope: str) -> None:
         """Take one latch off; a wider one may still hold."""
         self._latches.pop(scope, None)
