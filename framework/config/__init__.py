@@ -3,6 +3,7 @@
 from framework.config.decoding import decode
 from framework.config.node import (
     DataEntry,
+    GuardEntry,
     JournalEntry,
     LoadedConfig,
     LogEntry,
@@ -19,6 +20,7 @@ from framework.config.strict_yaml import yaml_path
 
 __all__ = [
     "DataEntry",
+    "GuardEntry",
     "JournalEntry",
     "LoadedConfig",
     "LogEntry",
