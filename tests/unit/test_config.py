@@ -64,6 +64,7 @@ report: {directory: out, html: false}
 paper: {speed: max}
 state: run
 journal: {retention: 30, key: "env:JOURNAL_KEY"}
+guard: {patience: 5}
 log: {level: debug}
 """
 
@@ -130,6 +131,7 @@ def test_everything_that_a_node_says_is_read(node):
     ]
     assert (read.report.html, read.log.level) == (False, "debug")
     assert (read.paper.speed, read.state) == ("max", "run")
+    assert read.guard.patience == 5
     assert (read.journal.retention, read.journal.key) == (30, Secret("env:JOURNAL_KEY"))
 
 
@@ -242,6 +244,7 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
     definitions = schema["$defs"]
     assert set(definitions) == {
         "DataEntry",
+        "GuardEntry",
         "JournalEntry",
         "LogEntry",
         "NodeConfig",
