@@ -1,1 +1,1 @@
-"""A simulated Binance, in a process of its own: what clients of the real one connect to without the internet."""
+"""A simulated Binance in a process of its own: clients of the real one connect to it without the internet."""

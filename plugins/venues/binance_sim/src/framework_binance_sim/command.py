@@ -98,7 +98,8 @@ def _script(options: argparse.Namespace, symbols: dict[str, Symbol]) -> Iterator
     name, _, where = options.bars.partition("=")
     if name not in symbols:
         raise ValueError(
-            f"--bars {options.bars}: write SYMBOL=FILE.csv or SYMBOL=CATALOG:BAR_TYPE, with one of {', '.join(symbols)}"
+            f"--bars {options.bars}: write SYMBOL=FILE.csv or SYMBOL=CATALOG:BAR_TYPE, "
+            f"with one of {', '.join(symbols)}"
         )
     symbol = symbols[name]
     if where.endswith((".csv", ".csv.gz")):

@@ -143,7 +143,10 @@ class Door:
             "Please use the websocket for live updates to avoid polling the API."
         )
         if fault.status == 418:  # noqa: PLR2004 - the status of a ban
-            text = f"Way too many requests; IP banned until {until}. Please use the websocket for live updates to avoid bans."
+            text = (
+                f"Way too many requests; IP banned until {until}. "
+                "Please use the websocket for live updates to avoid bans."
+            )
         return web.json_response({"code": -1003, "msg": text}, status=fault.status, headers=wait)
 
     # the WebSocket API

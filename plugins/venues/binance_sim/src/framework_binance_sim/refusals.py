@@ -17,6 +17,35 @@ BAD_SIGNATURE = (-1022, "Signature for this request is not valid.")
 TOO_OLD = (-1021, "Timestamp for this request is outside of the recvWindow.")
 TOO_EARLY = (-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
 LONG_WINDOW = (-1131, "recvWindow must be less than 60000")
+POST_ONLY = (
+    -5022,
+    (
+        "Due to the order could not be executed as maker, the Post Only order will be rejected. "
+        "The order will not be recorded in the order history"
+    ),
+)
+FILL_OR_KILL = (
+    -5021,
+    (
+        "Due to the order could not be filled immediately, the FOK order has been rejected. "
+        "The order will not be recorded in the order history"
+    ),
+)
+USE_ALGO = (
+    -4120,
+    "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
+)
+CLOSE_EXISTS = (
+    -4130,
+    "An open stop or take profit order with GTE and closePosition in the direction is existing.",
+)
+GOOD_TILL = (
+    -5040,
+    (
+        "The goodTillDate timestamp must be greater than the current time plus 600 seconds and smaller than "
+        "253402300799000 (UTC 9999-12-31 23:59:59)"
+    ),
+)
 BAD_PRECISION = (-1111, "Precision is over the maximum defined for this asset.")
 
 

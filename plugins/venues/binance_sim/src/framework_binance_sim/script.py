@@ -110,7 +110,7 @@ def bars_of_csv(path: Path) -> Iterator[tuple[int, list[Decimal]]]:
         ValueError: A row is none.
     """
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8", newline="") as file:  # type: ignore[operator]
+    with opener(path, "rt", encoding="utf-8", newline="") as file:
         for number, row in enumerate(csv.reader(file), start=1):
             if number == 1 and not row[0][:1].isdigit():
                 continue
@@ -148,7 +148,7 @@ def bars_of_catalog(folder: Path, bar_type: str) -> Iterator[tuple[int, list[Dec
 def frames(path: Path, symbols: Mapping[str, Symbol]) -> Iterator[Tick]:
     """Recorded stream frames, one to a line after the time they came in: depth, bookTicker and trade."""
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as file:  # type: ignore[operator]
+    with opener(path, "rt", encoding="utf-8") as file:
         for line in file:
             data = json.loads(line.partition(" ")[2])["data"]
             if data.get("s") in symbols:

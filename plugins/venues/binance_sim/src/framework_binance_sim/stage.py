@@ -50,7 +50,7 @@ class Stage:
         return count
 
     async def play(self, interval: float, speed: float) -> None:
-        """Let things happen: recorded ones `speed` times as fast as they were, others every `interval` seconds."""
+        """Let things happen: recorded ones `speed` times as fast, others every `interval` seconds."""
         before: int | None = None
         played = 0
         while not self.ended:

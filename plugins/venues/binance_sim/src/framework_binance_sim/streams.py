@@ -204,7 +204,7 @@ class Hub:
             stream.put({"stream": key, "data": message} if stream.combined else message)
 
 
-def market_request(stream: Stream, asked: Any) -> dict[str, Any] | None:
+def market_request(stream: Stream, asked: Any) -> dict[str, Any] | None:  # noqa: PLR0911 - a table of answers
     """Answer SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY and GET_PROPERTY."""
     if not isinstance(asked, dict):
         return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}

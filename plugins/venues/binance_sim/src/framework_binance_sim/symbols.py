@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 D = Decimal
+_NONE = D(0)
+_MAKER, _TAKER, _MAINTENANCE = D("0.0002"), D("0.0005"), D("0.004")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +51,22 @@ class Symbol:
     tick: Decimal
     step: Decimal
     start: Decimal
-    min_price: Decimal = D(0)
-    max_price: Decimal = D(0)
-    min_qty: Decimal = D(0)
-    max_qty: Decimal = D(0)
-    market_step: Decimal = D(0)
-    market_max_qty: Decimal = D(0)
-    min_notional: Decimal = D(0)
+    min_price: Decimal = _NONE
+    max_price: Decimal = _NONE
+    min_qty: Decimal = _NONE
+    max_qty: Decimal = _NONE
+    market_step: Decimal = _NONE
+    market_max_qty: Decimal = _NONE
+    min_notional: Decimal = _NONE
     max_orders: int = 200
     max_algo_orders: int = 10
-    multiplier_up: Decimal = D(0)
-    multiplier_down: Decimal = D(0)
-    max_position: Decimal = D(0)
+    multiplier_up: Decimal = _NONE
+    multiplier_down: Decimal = _NONE
+    max_position: Decimal = _NONE
     max_leverage: int = 125
-    maker: Decimal = D("0.0002")
-    taker: Decimal = D("0.0005")
-    maintenance: Decimal = D("0.004")
+    maker: Decimal = _MAKER
+    taker: Decimal = _TAKER
+    maintenance: Decimal = _MAINTENANCE
 
     @property
     def price_decimals(self) -> int:
@@ -83,6 +85,10 @@ class Symbol:
     def size(self, value: Decimal) -> str:
         """A quantity as it is written."""
         return format(value.quantize(D(1).scaleb(-self.size_decimals)), "f")
+
+    def worth(self, value: Decimal) -> str:
+        """A price times a quantity as it is written."""
+        return format(value.quantize(D(1).scaleb(-self.price_decimals - self.size_decimals)), "f")
 
 
 def decimals(step: Decimal) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from framework_binance_sim.futures.records import STATED, ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from decimal import Decimal
 
     from framework_binance_sim.futures.records import Order
     from framework_binance_sim.symbols import Symbol

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from framework_binance_sim.futures import checks
 from framework_binance_sim.futures.exchange import FIRST_ORDER
 from framework_binance_sim.futures.records import Algo, Order
-from framework_binance_sim.refusals import NO_SUCH_ORDER, UNKNOWN_ORDER, Refused
+from framework_binance_sim.refusals import CLOSE_EXISTS, NO_SUCH_ORDER, UNKNOWN_ORDER, Refused
 
 if TYPE_CHECKING:
     from framework_binance_sim.book import Level
@@ -60,12 +60,7 @@ class Algos:
             if a.close_position and a.side == algo.side and a.position_side == algo.position_side
         ]
         if algo.close_position and any(_up(other) is _up(algo) for other in same):
-            raise Refused(
-                (
-                    -4130,
-                    "An open stop or take profit order with GTE and closePosition in the direction is existing.",
-                )
-            )
+            raise Refused(CLOSE_EXISTS)
         now = self._price(algo)
         if algo.kind == "TRAILING_STOP_MARKET":
             self._activate(algo, now)

@@ -7,7 +7,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from framework_binance_sim.futures.records import ZERO, Algo, Order
-from framework_binance_sim.refusals import BAD_PRECISION, Refused, missing, neither, unwanted
+from framework_binance_sim.refusals import (
+    BAD_PRECISION,
+    GOOD_TILL,
+    USE_ALGO,
+    Refused,
+    missing,
+    neither,
+    unwanted,
+)
 from framework_binance_sim.symbols import decimals
 
 if TYPE_CHECKING:
@@ -25,11 +33,6 @@ BAD_TIME = (-1115, "Invalid timeInForce.")
 GOOD_TILL_AHEAD_MS = 600_000
 GOOD_TILL_LAST = 253_402_300_799_000
 LEAST_CALLBACK, MOST_CALLBACK = Decimal("0.1"), Decimal(10)
-_BAD_GOOD_TILL = (
-    -5040,
-    "The goodTillDate timestamp must be greater than the current time plus 600 seconds and smaller than "
-    "253402300799000 (UTC 9999-12-31 23:59:59)",
-)
 
 
 def new_order(params: Params, symbol: Symbol, book: Book, number: int, ms: int, *, hedge: bool) -> Order:
@@ -41,12 +44,7 @@ def new_order(params: Params, symbol: Symbol, book: Book, number: int, ms: int, 
     side = params.choice("side", ("BUY", "SELL"), BAD_SIDE)
     kind = params.choice("type", (*KINDS, *CONDITIONAL), BAD_KIND)
     if kind in CONDITIONAL:
-        raise Refused(
-            (
-                -4120,
-                "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
-            )
-        )
+        raise Refused(USE_ALGO)
     match = _match(params)
     tif = "GTC"
     price = ZERO
@@ -173,7 +171,7 @@ def good_till(params: Params, tif: str, ms: int) -> int:
         raise missing("goodTillDate")
     at = params.whole("goodTillDate")
     if not ms + GOOD_TILL_AHEAD_MS < at < GOOD_TILL_LAST:
-        raise Refused(_BAD_GOOD_TILL)
+        raise Refused(GOOD_TILL)
     return at // 1_000 * 1_000
 
 
@@ -228,12 +226,9 @@ def check_value(order: Order, mark: Decimal) -> None:
     """
     symbol = order.symbol
     if not order.reduce_only and order.quantity * (order.price or mark) < symbol.min_notional:
-        raise Refused(
-            (
-                -4164,
-                f"Order's notional must be no smaller than {symbol.min_notional.normalize():f} (unless you choose reduce only).",
-            )
-        )
+        least = format(symbol.min_notional.normalize(), "f")
+        text = f"Order's notional must be no smaller than {least} (unless you choose reduce only)."
+        raise Refused((-4164, text))
     if not order.price:
         return
     if order.side == "BUY" and symbol.multiplier_up and order.price > mark * symbol.multiplier_up:

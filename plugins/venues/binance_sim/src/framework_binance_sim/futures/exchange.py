@@ -9,7 +9,14 @@ from framework_binance_sim.book import within
 from framework_binance_sim.futures import checks
 from framework_binance_sim.futures.account import Account, Position
 from framework_binance_sim.futures.records import STATED, ZERO, Fill, Order, money
-from framework_binance_sim.refusals import NO_SUCH_ORDER, UNKNOWN_ORDER, Refused, missing
+from framework_binance_sim.refusals import (
+    FILL_OR_KILL,
+    NO_SUCH_ORDER,
+    POST_ONLY,
+    UNKNOWN_ORDER,
+    Refused,
+    missing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,21 +116,9 @@ class Exchange:
         limit = order.price or None
         reachable = book.reachable(order.side, limit)
         if order.tif == "GTX" and reachable:
-            raise Refused(
-                (
-                    -5022,
-                    "Due to the order could not be executed as maker, the Post Only order will be rejected. "
-                    "The order will not be recorded in the order history",
-                )
-            )
+            raise Refused(POST_ONLY)
         if order.tif == "FOK" and reachable < order.quantity:
-            raise Refused(
-                (
-                    -5021,
-                    "Due to the order could not be filled immediately, the FOK order has been rejected. "
-                    "The order will not be recorded in the order history",
-                )
-            )
+            raise Refused(FILL_OR_KILL)
         if order.kind == "MARKET" and not reachable:
             raise Refused((-2020, "Unable to fill."))
 
@@ -177,12 +172,7 @@ class Exchange:
             checks.check_value(order, self.mark(order.symbol))
             crossing = self.market.books[order.symbol.symbol].reachable(order.side, price)
             if order.tif == "GTX" and crossing:
-                raise Refused(
-                    (
-                        -5022,
-                        "Due to the order could not be executed as maker, the Post Only order will be rejected.",
-                    )
-                )
+                raise Refused(POST_ONLY)
             needed = self.account.order_margin(order)
             if needed and needed > self.account.available(order.symbol.quote, others):
                 raise Refused((-2019, "Margin is insufficient."))

@@ -107,7 +107,7 @@ class Public:
                 "id": trade.number,
                 "price": symbol.price(trade.price),
                 "qty": symbol.size(trade.size),
-                "quoteQty": format(trade.price * trade.size, "f"),
+                "quoteQty": symbol.worth(trade.price * trade.size),
                 "time": trade.ms,
                 "isBuyerMaker": trade.buyer_is_maker,
             }

@@ -113,7 +113,7 @@ class Trading:
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
     def countdown(self, params: Params) -> dict[str, Any]:
-        """The dead man's switch: every open order of a symbol is cancelled unless this is asked again in time."""
+        """The dead man's switch: a symbol's open orders are cancelled unless this is asked again."""
         symbol, wait = params.text("symbol"), params.whole("countdownTime")
         self._exchange.market.symbol(symbol)
         if wait <= 0:
