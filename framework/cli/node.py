@@ -36,9 +36,10 @@ def build() -> typer.Typer:
     group.command("run")(run)
     group.command("check")(check)
     group.command("explain")(explain)
-    from framework.cli import operator  # noqa: PLC0415 - the commands for a node that runs
+    from framework.cli import operator, watch  # noqa: PLC0415 - the commands for a node that runs
 
     operator.add(group)
+    group.command("watch")(watch.watch)
     return group
 
 

@@ -20,7 +20,7 @@ from framework.cli.plain import plain
 from framework.errors import CheckFailed, ConfigError, RunError
 
 if TYPE_CHECKING:
-    from framework.engine.operate import Status
+    from framework.engine.outside import Status
     from framework.engine.parity import Parity
 
 NodeFile = Annotated[Path, typer.Argument(help="The node.yaml of the node.", metavar="NODE.yaml")]
@@ -42,24 +42,24 @@ def add(group: typer.Typer) -> None:
 
 
 def status(file: NodeFile, as_json: AsJson = False) -> None:
-    """Show whether a node runs, what it holds and what is stopped. Exit code 6 when it is gone or silent."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    """Show whether a node runs, what it holds and what is stopped. Exit code 6 when it ought to run."""
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
-    found = operate.status(_folder(file))
+    found = outside.status(folder_of(file))
     if as_json:
         typer.echo(json.dumps(_facts(found), indent=2))
     else:
         for line in _lines(found):
             typer.echo(plain(line))
-    if found.state in {"gone", "silent"}:
+    if found.state in {"failed", "gone", "silent"}:
         raise typer.Exit(RunError.exit_code)
 
 
 def stop(file: NodeFile, as_json: AsJson = False) -> None:
     """Stop a running node gracefully; its orders and positions stay as they are."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
-    found = operate.stop(_folder(file))
+    found = outside.stop(folder_of(file))
     typer.echo(json.dumps(_facts(found), indent=2) if as_json else f"the node is {found.state}")
 
 
@@ -72,10 +72,10 @@ def kill(
     as_json: AsJson = False,
 ) -> None:
     """Stop new risk at once, whether the node runs or not; entries are cancelled, exits pass, it stays so."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     scope = _scope(file, strategy, venue)
-    fresh = operate.kill(_folder(file), scope, who=who or _me(), why=why)
+    fresh = outside.kill(folder_of(file), scope, who=who or _me(), why=why)
     said = f"{scope} is latched" if fresh else f"{scope} was latched already"
     typer.echo(json.dumps({"scope": scope, "fresh": fresh}) if as_json else plain(said))
 
@@ -89,16 +89,16 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Take a latch off; only a person may."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     scope = _scope(file, strategy, venue)
-    if strategy is not None and scope in operate.status(_folder(file)).disabled:
+    if strategy is not None and scope in outside.status(folder_of(file)).disabled:
         raise RunError(
             f'strategy "{strategy}" is disabled, so letting it trade would change nothing',
             where=str(file),
             remedy=f"framework node enable {file} {strategy} --why ...",
         )
-    latch = operate.resume(_folder(file), scope, who=who or _me(), why=why)
+    latch = outside.resume(folder_of(file), scope, who=who or _me(), why=why)
     if latch is None:
         raise RunError(
             f"{scope} is not latched",
@@ -118,10 +118,10 @@ def flatten(
     as_json: AsJson = False,
 ) -> None:
     """Stop new risk, cancel every order and close every position, through the running node."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     scope = _scope(file, strategy, venue)
-    command = operate.flatten(_folder(file), scope, who=who or _me(), why=why)
+    command = outside.flatten(folder_of(file), scope, who=who or _me(), why=why)
     deadline = time.monotonic() + PATIENCE
     while command.exists():
         if time.monotonic() > deadline:
@@ -137,20 +137,20 @@ def flatten(
 
 def disable(file: NodeFile, strategy: StrategyId, why: Why, who: Who = None, as_json: AsJson = False) -> None:
     """Stop a strategy and call none of its code, now and after a restart; its position stays as it is."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     _scope(file, strategy, None)
-    fresh = operate.disable(_folder(file), strategy, who=who or _me(), why=why)
+    fresh = outside.disable(folder_of(file), strategy, who=who or _me(), why=why)
     said = f"{strategy} is disabled" if fresh else f"{strategy} was disabled already"
     typer.echo(json.dumps({"strategy": strategy, "fresh": fresh}) if as_json else plain(said))
 
 
 def enable(file: NodeFile, strategy: StrategyId, why: Why, who: Who = None, as_json: AsJson = False) -> None:
     """Have a disabled strategy called again, and let it trade; only a person may."""
-    from framework.engine import operate  # noqa: PLC0415 - the engine loads with it
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     _scope(file, strategy, None)
-    record = operate.enable(_folder(file), strategy, who=who or _me(), why=why)
+    record = outside.enable(folder_of(file), strategy, who=who or _me(), why=why)
     if record is None:
         raise RunError(
             f'strategy "{strategy}" is not disabled',
@@ -176,7 +176,7 @@ def parity(
     from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
     from framework.engine.parity import parity as compare  # noqa: PLC0415 - the engine loads with it
 
-    found = compare(_folder(file), file.resolve().parent, installed(), session=session)
+    found = compare(folder_of(file), file.resolve().parent, installed(), session=session)
     if as_json:
         typer.echo(json.dumps(_compared(found), indent=2))
         raise typer.Exit(CheckFailed.exit_code if found.unexplained else 0)
@@ -225,7 +225,7 @@ def _comparison(found: Parity) -> list[str]:
     return lines
 
 
-def _folder(file: Path) -> Path:
+def folder_of(file: Path) -> Path:
     """The node's folder; the plugins it names need not be installed, or even load."""
     from framework.config import load  # noqa: PLC0415
 
@@ -270,7 +270,7 @@ def _facts(found: Status) -> dict[str, Any]:
 def _lines(found: Status) -> list[str]:
     beat = found.heartbeat
     lines = [f"{beat['name']} ({beat['mode']}): {found.state}" if beat else f"{found.state} run here"]
-    if beat and found.state in {"running", "silent", "gone"}:
+    if beat and found.state in {"starting", "running", "silent", "gone"}:
         age = (time.time_ns() - beat["at"]) / 1e9
         lines.append(f"last heard of {age:.1f} s ago, process {beat['pid']}")
         if "rows" in beat:

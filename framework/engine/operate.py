@@ -8,36 +8,39 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
 import time
-import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from framework.engine import live
 from framework.engine.live_outcome import collect
 from framework.engine.outcome import resolved
-from framework.engine.session import BEAT_SECONDS, HEARTBEAT, JOURNAL, Session
-from framework.errors import FrameworkError, RunError
-from framework.journal.latch import ALL, Latches, LatchRecord
+from framework.engine.outside import (
+    COMMANDS,
+    DISABLED,
+    LATCHES,
+    Status,
+    disable,
+    enable,
+    flatten,
+    kill,
+    resume,
+    status,
+    stop,
+    turn_page,
+)
+from framework.engine.session import BEAT_SECONDS, JOURNAL, Session
+from framework.errors import FrameworkError
+from framework.journal.latch import ALL, Latches
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from framework.compose import Plan
     from framework.engine.live import LiveRun
     from framework.errors import JournalError
     from framework.result import Result
 
-LATCHES = "latch"
-DISABLED = "disabled"
-COMMANDS = "commands"
-type State = Literal["running", "silent", "stopped", "gone", "never"]
-STALE_SECONDS = 5.0
-"""A heartbeat older than this means that the node hangs or is gone."""
 _log = logging.getLogger("framework.live")
 
 
@@ -81,24 +84,6 @@ class DiskKill(KillSwitch):
         return None if found is None else Latch(found.scope, found.why, found.who, found.ts, flat=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What can be known of a node from its folder.
-
-    Attributes:
-        state: `running`, `silent` when it has not been heard of for too long, `stopped` when it ended,
-            `gone` when its process died without a word, `never` when it has not run.
-        heartbeat: The last one, or an empty mapping.
-        latches: What is stopped, by scope.
-        disabled: The strategies that are not called, by scope.
-    """
-
-    state: State
-    heartbeat: dict[str, Any]
-    latches: dict[str, LatchRecord]
-    disabled: dict[str, LatchRecord]
-
-
 def run(
     plan: Plan,
     *,
@@ -120,7 +105,7 @@ def run(
         RunError: The engine failed, or a strategy raised.
     """
     session = Session.open(plan, resolved(plan))
-    reason = "it failed before it ran"
+    reason, failed = "it failed before it ran", True
     try:
         latches, disabled = Latches(plan.state / LATCHES), Latches(plan.state / DISABLED)
         node = live.build(plan, session, speed=speed, kill=DiskKill(latches, disabled))
@@ -132,12 +117,13 @@ def run(
         node.decisions.flush()
         ended = node.feed is not None and sum(node.rows.values()) == sum(node.feed.rows.values())
         reason = "the replay ended" if ended else "it was told to stop"
+        failed = False
         result = collect(node, time.monotonic() - began)
     except FrameworkError as error:
         reason = error.message
         raise
     finally:
-        session.close(reason)
+        session.close(reason, failed=failed)
     return result
 
 
@@ -164,6 +150,7 @@ class Operator:
         self._uncalled: set[str] = set()
         session.failed = self._journal_failed
         session.now = node.parts.books.now
+        node.patience.page = turn_page(node.plan.state)
         self._look_at_disabled()
 
     def tick(self, node: LiveRun) -> None:
@@ -288,97 +275,6 @@ class Operator:
         return found
 
 
-def status(folder: Path) -> Status:
-    """What a node's folder says, whether the node runs or not."""
-    latches, disabled = (
-        Latches(folder / name).current() if (folder / name).is_dir() else {} for name in (LATCHES, DISABLED)
-    )
-    try:
-        heartbeat = json.loads((folder / HEARTBEAT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return Status("never", {}, latches, disabled)
-    silent = time.time_ns() - int(heartbeat["at"]) > STALE_SECONDS * 1e9
-    state: State = "silent" if silent else "running"
-    if heartbeat.get("state") == "stopped":
-        state = "stopped"
-    elif not _alive(int(heartbeat["pid"])):
-        state = "gone"
-    return Status(state, heartbeat, latches, disabled)
-
-
-def kill(folder: Path, scope: str, *, who: str, why: str) -> bool:
-    """Latch, whether the node runs or not; True when the scope was not latched before."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return Latches(folder / LATCHES).set(scope, who=who, why=why)
-
-
-def resume(folder: Path, scope: str, *, who: str, why: str) -> LatchRecord | None:
-    """Take a latch off; the latch that was there, or None."""
-    return Latches(folder / LATCHES).resume(scope, who=who, why=why)
-
-
-def disable(folder: Path, strategy_id: str, *, who: str, why: str) -> bool:
-    """Latch a strategy and have it not called any more, now and after a restart; True when it was not so."""
-    scope = f"strategy:{strategy_id}"
-    kill(folder, scope, who=who, why=why)
-    return Latches(folder / DISABLED).set(scope, who=who, why=why)
-
-
-def enable(folder: Path, strategy_id: str, *, who: str, why: str) -> LatchRecord | None:
-    """Have a disabled strategy called again, and let it trade; what it was disabled for, or None."""
-    scope = f"strategy:{strategy_id}"
-    record = Latches(folder / DISABLED).resume(scope, who=who, why=why)
-    if record is not None:
-        resume(folder, scope, who=who, why=why)
-    return record
-
-
-def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
-    """Latch, and ask the running node to close what the scope covers.
-
-    Returns:
-        The command's file, which is gone when the node has carried it out.
-
-    Raises:
-        RunError: No node runs in the folder.
-    """
-    if status(folder).state not in {"running", "silent"}:
-        raise RunError(
-            "no node runs here, so nothing can be closed",
-            where=str(folder),
-            remedy="Start the node, or close the positions at the venue.",
-        )
-    kill(folder, scope, who=who, why=why)
-    file = folder / COMMANDS / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.json"
-    draft = file.with_suffix(".part")
-    draft.write_text(json.dumps({"command": "flatten", "scope": scope, "who": who, "why": why}))
-    draft.replace(file)
-    return file
-
-
-def stop(folder: Path, *, patience: float = 30.0) -> Status:
-    """Ask a running node to stop, and wait until it has.
-
-    Raises:
-        RunError: No node runs in the folder, or it does not stop.
-    """
-    now = status(folder)
-    if now.state not in {"running", "silent"}:
-        raise RunError(f"no node runs here; it is {now.state}", where=str(folder))
-    os.kill(int(now.heartbeat["pid"]), signal.SIGTERM)
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        now = status(folder)
-        if now.state in {"stopped", "gone"}:
-            return now
-        time.sleep(0.05)
-    raise RunError(
-        f"the node did not stop within {patience:.0f} s",
-        where=str(folder),
-        remedy=f"`kill -9 {now.heartbeat['pid']}` ends it; what was on record stays on record.",
-    )
-
-
 def _said(latches: Latches, scope: str) -> dict[str, str]:
     """Who took a latch off, and why; nothing when the file was removed by other means."""
     record = latches.resumed(scope)
@@ -387,16 +283,6 @@ def _said(latches: Latches, scope: str) -> dict[str, str]:
         if record is None
         else {"who": record.who, "why": record.why}
     )
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 __all__ = [

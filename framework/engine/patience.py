@@ -21,12 +21,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Callable, Iterator
 
 POLL_SECONDS = 0.05
 """How often the watching thread looks."""
 START_FACTOR = 10
 """A strategy that starts loads models and history: its `on_start` may take so many times as long."""
+PAGE = 64
+"""Bytes of a page; no `id:` is longer."""
+COUNT = 8
+"""Bytes after it with the number of the call, which tells one that lasts from many."""
+NOBODY = bytes(PAGE)
 INTERRUPT = getattr(signal, "SIGUSR1", signal.SIGABRT)
 """Nobody else in the process uses it; Windows has no signal for users."""
 
@@ -67,6 +73,10 @@ class Patience:
         limit: Seconds that a call may take; None for as long as it likes.
         stuck: Called on the watching thread with the strategy's `id:` and what is known, when a call was
             interrupted and did not end.
+
+    Attributes:
+        page: Where the `id:` of the strategy that runs is written, for other processes to see.
+        calls: How often strategies were called.
     """
 
     def __init__(self, limit: float | None, stuck: Callable[[str, str], None]) -> None:
@@ -75,13 +85,15 @@ class Patience:
         self._turns: list[Turn] = []
         self._thread = 0
         self._over = threading.Event()
+        self.page: bytearray | mmap.mmap = bytearray(PAGE + COUNT)
+        self.calls = 0
 
     def timed(self, owner: str, origin: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, interrupted when it takes too long; called from another thread, it is not watched."""
         if self._limit is None:
             return function
         limit = self._limit * (START_FACTOR if origin.endswith("on_start") else 1)
-        turns = self._turns
+        turns, name = self._turns, owner.encode()[:PAGE].ljust(PAGE, b"\0")
 
         @functools.wraps(function)
         def call(*args: Any) -> Any:
@@ -90,9 +102,13 @@ class Patience:
             depth = len(turns)
             try:
                 turns.append(Turn(owner, origin, limit, time.monotonic() + limit))
+                self.calls += 1
+                self.page[: PAGE + COUNT] = name + self.calls.to_bytes(COUNT)
                 return function(*args)
             finally:
                 del turns[depth:]  # no call, so no signal is taken between this and the end of the turn
+                if not depth:
+                    self.page[:PAGE] = NOBODY
 
         return call
 

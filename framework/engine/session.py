@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from framework.config import document as documents
@@ -26,6 +28,15 @@ BEAT_SECONDS = 1.0
 _log = logging.getLogger("framework.live")
 
 
+def born(pid: int) -> str | None:
+    """What tells a process from a later one with the same number; None where the system does not say."""
+    try:
+        state, *facts = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return facts[18] if state != "Z" else "dead"
+    except (OSError, IndexError):
+        return None
+
+
 class Session:
     """The record of one run of a node: a `Recorder` on the journal in the node's folder.
 
@@ -44,6 +55,12 @@ class Session:
         self._plan = plan
         self._journal = journal
         self._beats = 0
+        self._process = {
+            "pid": os.getpid(),
+            "born": born(os.getpid()),
+            "command": [sys.executable, *sys.orig_argv[1:]],
+            "directory": str(Path.cwd()),
+        }
 
     @classmethod
     def open(cls, plan: Plan, config: Mapping[str, Any]) -> Self:
@@ -66,6 +83,7 @@ class Session:
             "config": documents.dump(config),
         }
         session.note("session_started", facts)
+        session.beat("starting")
         if kept.retention is not None:
             session._retain(kept.retention)
         return session
@@ -116,7 +134,7 @@ class Session:
         """Say that the node is alive, and how it is: `heartbeat.json`, replaced whole."""
         self._beats += 1
         said = {
-            "pid": os.getpid(),
+            **self._process,
             "name": self._plan.name,
             "mode": self._plan.mode,
             "state": state,
@@ -128,10 +146,10 @@ class Session:
         draft.write_text(json.dumps(said, indent=2), encoding="utf-8")
         draft.replace(self._plan.state / HEARTBEAT)
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, *, failed: bool = False) -> None:
         """Say that the run ended, and let go of the journal."""
         self._keep("session_ended", {"reason": reason, "at": self.now()})
-        self.beat("stopped", reason=reason)
+        self.beat("failed" if failed else "stopped", reason=reason)
         self._journal.close()
 
     def _keep(self, kind: Any, what: Mapping[str, Any], *, strategy: str = "", order_id: str = "") -> None:
