@@ -184,7 +184,11 @@ def _runner(plan: Plan, speed: str | None) -> Callable[..., Result]:
 
     from framework.engine import operate  # noqa: PLC0415 - the live engine loads when it runs
 
-    return partial(operate.run, speed=_speed(plan.config.paper.speed if speed is None else speed))
+    return partial(
+        operate.run,
+        speed=_speed(plan.config.paper.speed if speed is None else speed),
+        tell=lambda line: typer.echo(plain(line), err=True),
+    )
 
 
 def _speed(said: float | str) -> float | None:

@@ -83,6 +83,7 @@ class Assembly:
         strategies: The guarded strategies, by `id:`.
         books: The engine's books as rules read them.
         conductor: Serves data to the strategies; None when the engine does.
+        door: The engine's side of the gate.
     """
 
     gate: Gate
@@ -90,6 +91,7 @@ class Assembly:
     strategies: dict[str, Any]
     books: Books
     conductor: Conductor | None
+    door: Door
 
     def flatten(self, scope: Iterable[str]) -> None:
         """Cancel the resting orders and close the positions of these strategies."""
@@ -119,7 +121,7 @@ def assemble(plan: Plan, host: Host) -> Assembly:
     rules = [_rule(rule) for rule in plan.rules]
     gate = Gate(rules, ids, host.rule_failed, kill=host.kill, decisions=host.decisions)
     conductor = _conductor(plan, gate, host)
-    parts = Assembly(gate, {}, {}, books, conductor)
+    parts = Assembly(gate, {}, {}, books, conductor, door)
     for index, strategy in enumerate(plan.strategies):
         desk = Desk(index, strategy.id, ids[strategy.id], gate, books, door, host.faults(strategy.id))
         parts.desks[strategy.id] = desk

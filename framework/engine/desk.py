@@ -37,16 +37,24 @@ DOOR = ExecAlgorithmId("GATE")
 
 
 class Door(ExecutionAlgorithm):
-    """The engine's side of the gate: denies orders, and changes the size of those routed through it."""
+    """The engine's side of the gate: denies orders, and changes the size of those routed through it.
+
+    Attributes:
+        sizes: The new sizes of those under way.
+        kept: Orders of an earlier session: they are in the engine's cache and must never be sent again.
+    """
 
     def __init__(self) -> None:
         super().__init__(
             ExecutionAlgorithmConfig(exec_algorithm_id=DOOR, log_events=False, log_commands=False)
         )
         self.sizes: dict[ClientOrderId, Quantity] = {}
+        self.kept: set[ClientOrderId] = set()
 
     def on_order(self, order: Any) -> None:
         """Resize and submit a routed order."""
+        if order.client_order_id in self.kept:
+            return
         self._resize(order)
         self._send(order)
 
@@ -200,6 +208,10 @@ class Desk:
             return (client_order_id, verdict.quantity, price, trigger_price)
         self.gate.sent(proposal)
         return change
+
+    def take_back(self, order: Any) -> None:
+        """Know an order of an earlier session: it counts as working until the engine says that it is over."""
+        self._approve(order)
 
     def cancels(self, orders: int) -> None:
         """Count cancels that are about to leave."""

@@ -13,7 +13,7 @@ import logging
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,18 @@ from nautilus_trader.live import (
 )
 from nautilus_trader.model import AccountType, Currency, Money, OmsType, TraderId, Venue
 
-from framework.engine.assembly import Assembly, Host, assemble, said
+from framework.engine import restore
+from framework.engine.assembly import Assembly, Host, assemble, engine_ids, said
 from framework.engine.backtest import LEVELS
 from framework.engine.feed import Feed, open_feed
 from framework.engine.halting import Halting
 from framework.engine.patience import Patience
 from framework.engine.record import Decisions, Outbox, layer
+from framework.engine.recover import Settling
 from framework.engine.replay import Replay, ReplayConfig
+from framework.engine.truth import Venues
 from framework.errors import CompositionError, FrameworkError, RunError
+from framework.journal.restoring import Restoration
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 
     from framework.compose import Plan, VenuePlan
     from framework.engine.record import Recorder
+    from framework.engine.recover import Recovery
 
 STARTING = 30.0
 """Seconds that connecting and reconciling may take."""
@@ -76,6 +81,8 @@ class LiveRun:
         decisions: What the gate did.
         marks: Equity over time: nanoseconds of the data, then amounts by venue and currency.
         rows: Rows delivered, by kind.
+        venues: The venues that can be asked what they have.
+        errors: What ended the node from inside, the first one first.
     """
 
     plan: Plan
@@ -93,6 +100,14 @@ class LiveRun:
     decisions: Decisions
     marks: list[tuple[int, dict[tuple[str, str], Decimal]]]
     rows: dict[str, int]
+    venues: Venues
+    errors: list[BaseException] = field(default_factory=list)
+
+    def fail(self, error: BaseException) -> None:
+        """End the node: nothing more leaves, and `serve` raises the error."""
+        self.errors.append(error)
+        self.parts.gate.kill.close(f"the node failed: {error}")
+        self.handle.stop()
 
     def halt(self, scope: str, reason: str, by: str) -> None:
         """Latch a strategy's `id:` or `*`: from now on only exits pass, and what is working is cancelled."""
@@ -113,7 +128,14 @@ class LiveRun:
             self.parts.desks[strategy_id].cancel(self.parts.strategies[strategy_id])
 
 
-def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwitch | None = None) -> LiveRun:
+def build(
+    plan: Plan,
+    recorder: Recorder,
+    *,
+    speed: float | None,
+    kill: KillSwitch | None = None,
+    recovery: Recovery | None = None,
+) -> LiveRun:
     """Build the engine's live node, the gate and the guarded strategies.
 
     Args:
@@ -121,6 +143,7 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
         recorder: Where intents and events are kept.
         speed: Seconds of data a second where the catalog is replayed; None for as fast as the node can.
         kill: The kill switch; by default one that ends with the process.
+        recovery: What an earlier session left; None starts with nothing.
 
     Raises:
         DataError: The data to replay is not fit to run on.
@@ -130,6 +153,13 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
     replayed = plan.mode == "paper" and any(venue.spec.live is None for venue in plan.venues)
     feed = open_feed(plan) if replayed else None
     replay = Replay(plan, feed, speed) if feed is not None else None
+    left = recovery.put_back if recovery is not None else Restoration()
+    made: list[LiveRun] = []
+    venues = Venues()
+
+    def failed(error: BaseException) -> None:
+        made[0].fail(error)
+
     environment = Environment.LIVE if plan.mode == "live" else Environment.SANDBOX
     builder = LiveNode.builder("framework", TraderId("TRADER-001"), environment)
     builder = builder.with_logging(
@@ -140,6 +170,10 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
             reconciliation=plan.mode == "live",
             # An order whose fate is unknown stays unknown until the venue says what became of it.
             submission_recovery_policy=SubmissionRecoveryPolicy.RETAIN_UNRESOLVED,
+            # It would take a trade of an order that it was not given back for somebody else's.
+            filtered_client_order_ids=list(left.over) or None,
+            # Where strategies share an instrument it refuses to start: their prices are not the net one's.
+            filter_position_reports=plan.mode == "live",
         )
     )
     if replay is not None and speed != 1:
@@ -151,14 +185,24 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
     builder = builder.with_reconciliation(plan.mode == "live")
     builder = builder.with_delay_post_stop_secs(1).with_timeout_connection(int(STARTING))
     for venue in plan.venues:
-        builder = _clients(builder, plan, venue, replay)
+        builder = _clients(builder, plan, venue, replay, venues)
+    if left.orders:
+        ids = engine_ids(strategy.id for strategy in plan.strategies)
+        assert recovery is not None  # noqa: S101 - there is nothing to put back without one
+        builder = restore.add_clients(
+            builder,
+            left,
+            recovery.accounts,
+            ids,
+            lambda: made[0].cache,
+            failed,
+        )
     try:
         node = builder.build()
     except Exception as error:
         raise RunError(f"the engine refused the run: {error}", remedy="See the venue's settings.") from error
     cache, portfolio = node.cache, node.portfolio
     outbox = Outbox(cache)
-    made: list[LiveRun] = []
     switch = KillSwitch() if kill is None else kill
 
     def halt(strategy_id: str, reason: str) -> None:
@@ -175,6 +219,8 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
     patience = Patience(plan.config.guard.patience, stuck)
     faults = {strategy.id: Halting(strategy.id, halt, disable, patience) for strategy in plan.strategies}
     decisions = Decisions(recorder, disable)
+    if recovery is not None:
+        node.add_actor(Settling(lambda: recovery.settle(made[0]), failed))
     parts = assemble(
         plan,
         Host(
@@ -208,13 +254,15 @@ def build(plan: Plan, recorder: Recorder, *, speed: float | None, kill: KillSwit
         decisions=decisions,
         marks=[],
         rows=replay.rows if replay is not None else {},
+        venues=venues,
     )
     made.append(run)
+    restore.put_back(left, parts)
     return run
 
 
 def _clients(
-    builder: LiveNodeBuilder, plan: Plan, venue: VenuePlan, replay: Replay | None
+    builder: LiveNodeBuilder, plan: Plan, venue: VenuePlan, replay: Replay | None, venues: Venues
 ) -> LiveNodeBuilder:
     """The venue's data and execution clients: its own, or the replay and the simulated twin."""
     try:
@@ -222,7 +270,7 @@ def _clients(
         if plan.mode == "live":
             assert own is not None  # noqa: S101 - compose refuses it
             return builder.add_data_client(venue.name, own.data[0](), own.data[1]).add_exec_client(
-                venue.name, own.execution[0](), own.execution[1]
+                venue.name, venues.kept(venue.name, own.execution[0]()), own.execution[1]
             )
         if own is not None and replay is None:
             builder = builder.add_data_client(venue.name, own.data[0](), own.data[1])
@@ -330,11 +378,15 @@ async def _serve(run: LiveRun, tick: Callable[[LiveRun], None] | None, every: fl
         elif player is not None:
             player.cancel()
     finally:
+        if run.plan.mode == "live":
+            run.parts.gate.kill.close("the node is stopping")
         run.handle.stop()
         for task in (waiting, *helpers):
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait([engine], timeout=STOPPING)
+    if run.errors:
+        raise run.errors[0]
     if not engine.done():
         raise RunError("the engine did not stop in time", remedy="Its last lines are above.")
     error = engine.exception()
@@ -350,6 +402,8 @@ async def _started(run: LiveRun, engine: asyncio.Task[None]) -> None:
     """
     deadline = time.monotonic() + STARTING
     while not run.handle.is_running:
+        if run.errors:
+            return
         if engine.done():
             raise RunError(f"the node did not start: {engine.exception() or 'its lines are above'}")
         if time.monotonic() > deadline:

@@ -28,6 +28,7 @@ from framework.engine.outside import (
     stop,
     turn_page,
 )
+from framework.engine.recover import Recovery, Saves
 from framework.engine.session import BEAT_SECONDS, JOURNAL, Session
 from framework.errors import FrameworkError
 from framework.journal.latch import ALL, Latches
@@ -90,6 +91,7 @@ def run(
     speed: float | None,
     started: Callable[[Plan, LiveRun], None] | None = None,
     progress: Callable[[float], None] | None = None,
+    tell: Callable[[str], None] = _log.info,
 ) -> Result:
     """Run a plan on paper or live until its replay ends or it is told to stop.
 
@@ -98,6 +100,7 @@ def run(
         speed: Seconds of data a second where the catalog is replayed; None for as fast as the node can.
         started: Called when the node is built and guarded, before it connects.
         progress: Called now and then with the share of a replay that has been played, from 0 to 1.
+        tell: Given every line of what a live start found and did.
 
     Raises:
         JournalError: The journal is damaged, or another node has the folder.
@@ -108,8 +111,11 @@ def run(
     reason, failed = "it failed before it ran", True
     try:
         latches, disabled = Latches(plan.state / LATCHES), Latches(plan.state / DISABLED)
-        node = live.build(plan, session, speed=speed, kill=DiskKill(latches, disabled))
-        operator = Operator(node, session, latches, disabled, progress)
+        recovery = None
+        if plan.mode == "live":
+            recovery = Recovery(session, [strategy.id for strategy in plan.strategies], tell)
+        node = live.build(plan, session, speed=speed, kill=DiskKill(latches, disabled), recovery=recovery)
+        operator = Operator(node, session, latches, disabled, progress, recovery)
         if started is not None:
             started(plan, node)
         began = time.monotonic()
@@ -137,8 +143,11 @@ class Operator:
         latches: Latches,
         disabled: Latches,
         progress: Callable[[float], None] | None,
+        recovery: Recovery | None = None,
     ) -> None:
         self._node = node
+        self._recovery = recovery
+        self._saves = Saves(node, session) if recovery is not None else None
         self._session = session
         self._progress = progress
         self._latches = latches
@@ -158,6 +167,10 @@ class Operator:
         self._look_at_latches()
         self._look_at_disabled()
         self._look_at_commands()
+        if self._recovery is not None and node.handle.is_running:
+            self._recovery.tick(node)
+        if self._saves is not None and node.handle.is_running:
+            self._saves.tick()
         if self._progress is not None and node.feed is not None:
             self._progress(self._share())
         now = time.monotonic()

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from framework.config import document as documents
-from framework.errors import JournalError
+from framework.errors import ConfigError, JournalError
 from framework.journal import Journal, read_key
 from framework.journal.retention import retain
+from framework.journal.state import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from framework.compose import Plan
+    from framework.journal.recovery import Action
+    from framework.journal.state import State
     from framework.risk.decision import Decision
 
 JOURNAL = "journal.db"
@@ -47,9 +50,13 @@ class Session:
     Attributes:
         failed: Told when the journal cannot be written any more.
         now: The time of the data, nanoseconds since the epoch, UTC: every row says what it was as `at`.
+        known: What the journal added up to before this run.
+        recovery: What the start found and did, for `node status`.
     """
 
-    def __init__(self, plan: Plan, journal: Journal) -> None:
+    def __init__(self, plan: Plan, journal: Journal, known: State) -> None:
+        self.known = known
+        self.recovery: dict[str, Any] = {}
         self.failed: Callable[[JournalError], None] = lambda error: None  # noqa: ARG005
         self.now: Callable[[], int] = time.time_ns
         self._plan = plan
@@ -68,14 +75,21 @@ class Session:
 
         Raises:
             JournalError: The journal is damaged, cannot be written, or another node has it.
-            ConfigError: The key of its heads is not in the environment.
+            ConfigError: The key of its heads is not in the environment, or the folder is that of a node on
+                paper and this one is live, or the other way round.
         """
         plan.state.mkdir(parents=True, exist_ok=True)
         name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
         kept = plan.config.journal
         key = read_key(kept.key) if kept.key else None
         journal = Journal.open(plan.state / JOURNAL, session=name, key=key)
-        session = cls(plan, journal)
+        try:
+            known = load(journal.path)
+            _refuse_other_mode(plan, known.mode)
+        except BaseException:
+            journal.close()
+            raise
+        session = cls(plan, journal, known)
         facts = {
             "name": plan.name,
             "mode": plan.mode,
@@ -130,6 +144,22 @@ class Session:
         """Keep anything else, under one of the journal's kinds."""
         self._keep(kind, {"at": self.now(), **what})
 
+    def recovered(self, actions: Iterable[Action]) -> None:
+        """Keep what a recovery decided, all of it or nothing.
+
+        Raises:
+            JournalError: It could not be kept.
+        """
+        self._journal.append_many(
+            ("recovery", {"at": self.now(), **action.body()}, action.strategy, action.client_order_id)
+            for action in actions
+            if action.action != "ask"
+        )
+
+    def saved(self, strategy_id: str, state: Mapping[str, str]) -> None:
+        """Keep a strategy's own state."""
+        self._keep("snapshot", {"at": self.now(), "state": state}, strategy=strategy_id)
+
     def beat(self, state: str, **facts: Any) -> None:
         """Say that the node is alive, and how it is: `heartbeat.json`, replaced whole."""
         self._beats += 1
@@ -140,6 +170,7 @@ class Session:
             "state": state,
             "beat": self._beats,
             "at": time.time_ns(),
+            "recovery": self.recovery,
             **facts,
         }
         draft = self._plan.state / f".{HEARTBEAT}"
@@ -159,3 +190,13 @@ class Session:
         except JournalError as error:
             _log.exception("the journal failed")
             self.failed(error)
+
+
+def _refuse_other_mode(plan: Plan, mode: str) -> None:
+    """What was done on paper must not be taken for real, nor the other way round."""
+    if mode not in {"", plan.mode}:
+        raise ConfigError(
+            f"the journal in {plan.state} is of a node that ran in mode {mode}, and this one is {plan.mode}",
+            path="state",
+            remedy=f"Give it a folder of its own, such as `state: state-{plan.mode}`.",
+        )

@@ -65,6 +65,7 @@ class VenueFill:
         ts: When, nanoseconds since the epoch, UTC.
         client_order_id: Ours, or an empty string when the venue does not say.
         commission: As text with its currency, or an empty string.
+        position_id: The venue's name for the position, where it keeps several of one instrument.
     """
 
     instrument_id: str
@@ -76,6 +77,7 @@ class VenueFill:
     ts: int
     client_order_id: str = ""
     commission: str = ""
+    position_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +89,14 @@ class VenueReports:
         orders: Open orders, and every order asked for by its client order id that was found.
         fills: Trades, as far back as asked.
         positions: Signed quantity by instrument, all positions of an instrument together; flat ones may be
-            left out.
+            left out. None when nothing is said of positions.
         not_found: Client order ids the venue was asked for and proved not to have.
     """
 
     venues: frozenset[str]
     orders: tuple[VenueOrder, ...] = ()
     fills: tuple[VenueFill, ...] = ()
-    positions: Mapping[str, Decimal] = field(default_factory=dict)
+    positions: Mapping[str, Decimal] | None = field(default_factory=dict)
     not_found: frozenset[str] = frozenset()
 
 
@@ -245,6 +247,7 @@ def _fills(state: State, reports: VenueReports, asked: Mapping[str, str]) -> Ite
                 "price": fill.price,
                 "ts": fill.ts,
                 "commission": fill.commission,
+                "position_id": fill.position_id,
             },
         )
 
@@ -319,6 +322,8 @@ def _missing(order: OrderState, reports: VenueReports) -> Iterator[Action]:
 
 def _positions(state: State, reports: VenueReports, asked: Mapping[str, str]) -> Iterator[Action]:
     """What no known trade explains; an order that is still asked about may explain it later."""
+    if reports.positions is None:
+        return
     waiting = set(asked.values())
     held = {instrument for positions in state.positions.values() for instrument in positions}
     for instrument in sorted(held | set(reports.positions)):

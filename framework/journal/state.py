@@ -12,7 +12,7 @@ What the rows have to say for it:
     snapshot   anything, with strategy
     checkpoint {"state": STATE.to_dict()}
     operator   {"command": "kill" | "resume", "scope": ..., "who": ..., "why": ...}
-    recovery   what `framework.journal.recovery` decided
+    recovery   what `framework.journal.recovery` decided; {"accounts": {VENUE: ACCOUNT}}
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class Fill:
         price: As text, or an empty string.
         ts: When, nanoseconds since the epoch, UTC.
         commission: As text with its currency, or an empty string.
+        position_id: The venue's name for the position, where it keeps several of one instrument.
     """
 
     trade_id: str
@@ -132,6 +133,7 @@ class Fill:
     price: str = ""
     ts: int = 0
     commission: str = ""
+    position_id: str = ""
 
     @property
     def key(self) -> str:
@@ -147,21 +149,25 @@ class State:
         seq: The last row folded.
         session: The last session that was started.
         ended: True when that session ended in order.
+        mode: How that session ran, as `paper` or `live`.
         orders: By `client_order_id`.
         fills: By `Fill.key`.
         positions: Signed quantity by strategy and instrument, without zeros.
         snapshots: The last snapshot of each strategy.
         latches: The kill latches that hold, by scope, as the operator's rows say.
+        accounts: The engine's name of the account at each venue.
     """
 
     seq: int = 0
     session: str = ""
     ended: bool = True
+    mode: str = ""
     orders: dict[str, OrderState] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
     positions: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
     latches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
 
     def position(self, instrument_id: str) -> Decimal:
         """The signed quantity of all strategies together, `EXTERNAL` included."""
@@ -186,11 +192,13 @@ class State:
             "seq": self.seq,
             "session": self.session,
             "ended": self.ended,
+            "mode": self.mode,
             "orders": [_texts(asdict(order)) for order in self.orders.values()],
             "fills": [_texts(asdict(fill)) for fill in self.fills.values()],
             "positions": {strategy: _texts(held) for strategy, held in self.positions.items()},
             "snapshots": self.snapshots,
             "latches": self.latches,
+            "accounts": self.accounts,
         }
 
     @classmethod
@@ -207,6 +215,7 @@ class State:
             seq=values["seq"],
             session=values["session"],
             ended=values["ended"],
+            mode=values.get("mode", ""),
             orders={order.client_order_id: order for order in orders},
             fills={fill.key: fill for fill in fills},
             positions={
@@ -215,6 +224,7 @@ class State:
             },
             snapshots=deepcopy(values["snapshots"]),
             latches=deepcopy(values["latches"]),
+            accounts=dict(values.get("accounts", {})),
         )
 
     def copy(self) -> State:
@@ -226,6 +236,7 @@ class State:
             positions={strategy: dict(held) for strategy, held in self.positions.items()},
             snapshots=dict(self.snapshots),
             latches=dict(self.latches),
+            accounts=dict(self.accounts),
         )
 
     def add_fill(self, fill: Fill) -> None:
@@ -310,9 +321,20 @@ def _folded(state: State, row: Row) -> State:
     fields = row.fields()
     match row.kind:
         case "session_started":
-            state.session, state.ended = row.session, False
+            state.session, state.ended, state.mode = row.session, False, str(fields.get("mode", ""))
         case "session_ended":
             state.ended = True
+        case "checkpoint":
+            return State.from_dict(fields["state"])
+        case "operator":
+            _operator(state, fields)
+        case _:
+            _at_a_venue(state, row, fields)
+    return state
+
+
+def _at_a_venue(state: State, row: Row, fields: dict[str, Any]) -> None:
+    match row.kind:
         case "intent":
             _intent(state, row, fields)
         case "sent":
@@ -321,13 +343,10 @@ def _folded(state: State, row: Row) -> State:
             _event(state, row, fields)
         case "snapshot":
             state.snapshots[row.strategy] = fields
-        case "checkpoint":
-            return State.from_dict(fields["state"])
-        case "operator":
-            _operator(state, fields)
         case "recovery" if "action" in fields:
             apply(state, fields, row.ts)
-    return state
+        case "recovery" if "accounts" in fields:
+            state.accounts.update(fields["accounts"])
 
 
 def apply(state: State, action: Mapping[str, Any], ts: int) -> None:
@@ -361,6 +380,7 @@ def apply(state: State, action: Mapping[str, Any], ts: int) -> None:
                     price=action["price"],
                     ts=action["ts"],
                     commission=action["commission"],
+                    position_id=action.get("position_id", ""),
                 )
             )
         case "total":
@@ -432,6 +452,7 @@ def _event(state: State, row: Row, fields: Mapping[str, Any]) -> None:
                 price=fields["last_px"],
                 ts=fields["ts_event"],
                 commission=fields.get("commission") or "",
+                position_id=fields.get("position_id") or "",
             )
         )
     elif kind not in STATUS:

@@ -2,6 +2,7 @@
 
 The algorithm, in the order it runs:
 
+0. A node that is ending sends nothing.
 1. A latched kill switch denies everything that is not a true exit.
 2. A reduce-only order must have something to reduce, and no more than that.
 3. An order that can only shrink a position passes, unless a rule asks to judge exits too.
@@ -212,13 +213,11 @@ class Gate:
             self._flatten_now([sid for sid in self._limits if (held := self.kill.holds(sid)) and held.flat])
 
     def _verdict(self, proposal: Proposal) -> tuple[Verdict, str]:
+        stopped = self._stopped(proposal) if self.kill.armed else ""
+        if stopped:
+            return Deny(stopped), GATE
         if self._flattening and proposal.reduces:
             return APPROVE, GATE
-        latch = None
-        if self.kill.armed:
-            latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
-        if latch and not proposal.reduces:
-            return Deny(f"{HALTED} {latch.rule}: {latch.reason}"), GATE
         if proposal.order.is_reduce_only and not proposal.reduces:
             return Deny(f"reduce-only {proposal.quantity} with a position of {proposal.position}"), GATE
         sized, sizer, sizing = proposal, "", ""
@@ -234,6 +233,13 @@ class Gate:
         if isinstance(verdict, Approve) and sized is not proposal and sized.quantity != proposal.quantity:
             return Resize(sized.quantity, sizing), sizer
         return verdict, limit
+
+    def _stopped(self, proposal: Proposal) -> str:
+        """Why the kill switch stops the proposal, or an empty string."""
+        if self.kill.closed:
+            return self.kill.closed
+        latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
+        return f"{HALTED} {latch.rule}: {latch.reason}" if latch and not proposal.reduces else ""
 
     def _smallest(
         self, rules: Iterable[BoundRule], proposal: Proposal, *, may_grow: bool

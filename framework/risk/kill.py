@@ -28,11 +28,15 @@ class KillSwitch:
     """Which strategies may not take new risk, and since when.
 
     Latching the same scope twice keeps the first latch: what matters to a trader is what went wrong first.
+
+    Attributes:
+        closed: Why nothing at all may be sent any more, exits neither: the node is ending. Empty otherwise.
     """
 
     ALL = "*"
 
     def __init__(self) -> None:
+        self.closed = ""
         self._latches: dict[str, Latch] = {}
 
     def latch(self, latch: Latch) -> bool:
@@ -47,10 +51,14 @@ class KillSwitch:
         """Take one latch off; a wider one may still hold."""
         self._latches.pop(scope, None)
 
+    def close(self, reason: str) -> None:
+        """Let nothing through any more, for as long as the process lives; the first reason stays."""
+        self.closed = self.closed or reason
+
     @property
     def armed(self) -> bool:
         """True when `holds` has to be asked."""
-        return bool(self._latches)
+        return bool(self._latches or self.closed)
 
     def holds(self, strategy_id: str, venue: str = "") -> Latch | None:  # noqa: ARG002 - for switches that know venues
         """The latch that stops the strategy at the venue, or None."""

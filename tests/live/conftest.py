@@ -59,6 +59,10 @@ class Exchange:
     def truth(self):
         return self.control("GET", "/truth")
 
+    def arrivals(self):
+        """How often each client order id came to the exchange's door."""
+        return {name: told["arrivals"] for name, told in self.truth()["ids"].items()}
+
     def open_orders(self):
         return [order for order in self.truth()["orders"] if order["status"] == "OPEN"]
 
@@ -112,7 +116,7 @@ class Node:
         )
 
     def start(self, *arguments, wait=True):
-        before = {name: len(self.heard(name, "started")) for name in self.names}
+        before = {name: len(self.heard(name, "quote")) for name in self.names}
         log = (self.folder / "node.log").open("ab")
         self.process = subprocess.Popen(
             [

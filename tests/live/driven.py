@@ -43,7 +43,7 @@ class Driven(Strategy):
             orders={
                 str(o.client_order_id): o.status.name for o in self.cache.orders(strategy_id=self.strategy_id)
             },
-            position=str(sum((p.signed_decimal_qty() for p in held), 0)),
+            position=str(sum(int(p.signed_qty) for p in held)),
         )
         self.clock.set_timer_ns("look", 10_000_000, callback=self.look)
 

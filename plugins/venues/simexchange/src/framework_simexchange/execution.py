@@ -136,6 +136,10 @@ class SimExchangeExecutionClient(ExecutionClient):
         self._pseq = 0
         self._news = asyncio.Event()
         self._cancels: dict[str, None] = {}
+        self._sent: set[str] = set()
+        """Orders sent by this process: `_submit` itself finds out what became of them."""
+        self._over_ns = 0
+        """By the exchange's clock, when nothing that an earlier process sent can be taken any more."""
 
     # the connection
 
@@ -150,6 +154,7 @@ class SimExchangeExecutionClient(ExecutionClient):
             account = await self._rest.get("/v1/account")
             self._refuse_other_oms(account["oms"])
             self._synced = int(account["seq"])
+            self._over_ns = int(account["ns"]) + self._window_ns
             await self._lease.take()
             self._tell_account(account)
         except Exception as error:
@@ -277,6 +282,7 @@ class SimExchangeExecutionClient(ExecutionClient):
         if reason is not None:
             self.generate_order_denied(order, reason)
             return
+        self._sent.add(str(order.client_order_id))
         self.generate_order_submitted(order)
         self.create_task(self._submit(_body(order, position_id)), f"submit:{order.client_order_id}")
 
@@ -451,7 +457,12 @@ class SimExchangeExecutionClient(ExecutionClient):
         try:
             answer = await self._rest.get(f"/v1/orders/{name}")
             fills = [row async for row in self._pages("fills", {"client_order_id": name})]
-        except (Unknown, NotSent, Refused) as error:
+        except Refused as error:
+            if error.code == NOT_FOUND and name not in self._sent and error.ns > self._over_ns:
+                self._knowledge.never(name, "NOT_TAKEN: the exchange never took the order")
+            else:
+                self._log.warning(f"{name} cannot be asked for: {error}")
+        except (Unknown, NotSent) as error:
             self._log.warning(f"{name} cannot be asked for: {error}")
         else:
             self._learn([answer["order"]], fills)

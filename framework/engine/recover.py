@@ -1,0 +1,337 @@
+"""A node's start after whatever happened: what the journal knows, what the venues say, and what was done.
+
+The order of a start: fold the journal; put back what it knows (`framework.engine.restore`); the engine
+reconciles with the venues; what it learned goes into the journal, row by row; every strategy is given back
+the state it saved; then the strategies start. Killed anywhere in between, the next start does the same again
+and finds the rest. While the node runs, orders of unknown fate are asked about, and what somebody else does
+on the account is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from nautilus_trader.common import DataActor, DataActorConfig
+from nautilus_trader.model import ActorId, ClientOrderId, OrderFilled, StrategyId, Venue
+from nautilus_trader.trading import Strategy
+
+from framework.journal.recovery import Action, VenueFill, VenueOrder, VenueReports, reconcile
+from framework.journal.restoring import restoration
+from framework.journal.state import EXTERNAL, UNKNOWN, ZERO, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from decimal import Decimal
+
+    from framework.engine.live import LiveRun
+    from framework.engine.session import Session
+    from framework.journal.recovery import Report
+
+CHECK_SECONDS = 3.0
+"""How often the venues are asked what they hold."""
+LOOK_SECONDS = 1.0
+"""How often unknown orders are asked about, and the account looked at for what others did."""
+_log = logging.getLogger("framework.live")
+
+
+class Recovery:
+    """What a start found and did, and what is still open of it.
+
+    Args:
+        session: The record of the run; its `known` is what the journal adds up to.
+        strategies: The `id:` of every strategy in the file.
+        tell: Given every line of the report, for whoever watches the start.
+
+    Attributes:
+        put_back: What the engine has to be given before it starts.
+        accounts: The engine's name of the account at each venue.
+        failed: Called with the error when the start cannot be finished.
+    """
+
+    def __init__(
+        self, session: Session, strategies: Iterable[str], tell: Callable[[str], None] = _log.info
+    ) -> None:
+        self.put_back = restoration(session.known, tuple(strategies))
+        self.accounts = session.known.accounts
+        self.failed: Callable[[BaseException], None] = lambda error: None  # noqa: ARG005
+        self._session = session
+        self._tell = tell
+        self._others = State()
+        self._looked = 0.0
+        self._asked: set[str] = set()
+        self._unexplained: dict[str, Decimal] = {}
+        self._differs: dict[str, Decimal] = {}
+        self._checked = time.monotonic()
+        self._checking: asyncio.Task[None] | None = None
+
+    def settle(self, run: LiveRun) -> Report:
+        """Journal what the engine and the venues have agreed on; called before any strategy starts."""
+        known = self._session.known
+        actions, report = reconcile(known, _reports(run), now=time.time_ns())
+        self._session.recovered(actions)
+        self._others = _others(report.state)
+        self._asked = set(report.asks)
+        theirs = report.state.positions.get(EXTERNAL, {})
+        counted = _held(run.cache.positions_open(strategy_id=StrategyId(EXTERNAL)))
+        for name in theirs.keys() | counted.keys():
+            self._unexplained[name] = theirs.get(name, ZERO) - counted.get(name, ZERO)
+        lines = [*self._unclean(known), *report.lines]
+        alerts = [*report.alerts, *self._homeless(), *_misattributed(report.state, run)]
+        for line in (*lines, *(f"LOOK AT THIS: {alert}" for alert in alerts)):
+            self._tell(line)
+        for alert in alerts:
+            self._session.note("alert", {"recovery": alert})
+        found = {
+            "orders": len(self.put_back.orders),
+            "fills": len(self.put_back.fills),
+            "lines": lines,
+            "alerts": alerts,
+            "asks": list(report.asks),
+        }
+        accounts = {venue.name: run.cache.account_id(Venue(venue.name)) for venue in run.plan.venues}
+        self._session.note(
+            "recovery",
+            {"report": found, "accounts": {name: str(known) for name, known in accounts.items() if known}},
+        )
+        self._session.recovery = found
+        for strategy_id, kept in known.snapshots.items():
+            if strategy_id in run.parts.strategies and "state" in kept:
+                run.parts.strategies[strategy_id].load(unpacked(kept["state"]))
+        return report
+
+    def tick(self, run: LiveRun) -> None:
+        """Ask again about orders of unknown fate, and see what others did on the account."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        self._looked = now
+        self._ask(run)
+        self._see(run)
+        if now - self._checked >= CHECK_SECONDS and (self._checking is None or self._checking.done()):
+            self._checked = now
+            self._checking = asyncio.create_task(self._check(run))
+
+    def _ask(self, run: LiveRun) -> None:
+        for name in sorted(self._asked):
+            order: Any = run.cache.order(ClientOrderId(name))
+            if order is None or order.status.name not in UNKNOWN:
+                self._asked.discard(name)
+                self._session.recovery = {**self._session.recovery, "asks": sorted(self._asked)}
+                if order is not None:
+                    line = f"{name}, whose fate was unknown, is {order.status.name}"
+                    self._session.note("recovery", {"found": line})
+                    self._tell(line)
+                continue
+            strategy = run.parts.strategies[run.parts.books.ids[order.strategy_id]]
+            Strategy.query_order(strategy, order)
+
+    def _see(self, run: LiveRun) -> None:
+        """Orders and trades on the account that no strategy of the node sent."""
+        orders = run.cache.orders(strategy_id=StrategyId(EXTERNAL))
+        if not orders:
+            return
+        reports = VenueReports(
+            venues=frozenset(),
+            orders=tuple(_order(order) for order in orders),
+            fills=tuple(fill for order in orders for fill in _fills(order)),
+        )
+        actions, report = reconcile(self._others, reports, now=time.time_ns())
+        done = [action for action in actions if action.action != "ask"]
+        if not done:
+            return
+        self._session.recovered(done)
+        self._others = _others(report.state)
+        for alert in report.alerts:
+            self._alert(alert)
+
+    async def _check(self, run: LiveRun) -> None:
+        """Compare what the venues hold with the books; a difference counts when it is there twice."""
+        differs: dict[str, Decimal] = {}
+        for venue in run.plan.venues:
+            answer = await run.venues.ask(venue.name)
+            if answer is None:
+                continue
+            books = _held(run.cache.positions_open(venue=Venue(venue.name)))
+            for name in sorted(books.keys() | answer.positions.keys()):
+                known = books.get(name, ZERO) + self._unexplained.get(name, ZERO)
+                difference = answer.positions.get(name, ZERO) - known
+                if difference:
+                    differs[name] = difference
+        for name, difference in differs.items():
+            if self._differs.get(name) == difference:
+                self._book(name, difference)
+        self._differs = differs
+
+    def _book(self, name: str, difference: Decimal) -> None:
+        self._unexplained[name] = self._unexplained.get(name, ZERO) + difference
+        why = f"the venue holds {difference} {name} more than every known trade comes to"
+        action = Action(
+            action="position",
+            strategy=EXTERNAL,
+            client_order_id="",
+            instrument_id=name,
+            why=why,
+            alert=True,
+            values={"quantity": str(difference)},
+        )
+        self._session.recovered([action])
+        self._alert(why)
+
+    def _alert(self, why: str) -> None:
+        _log.warning("somebody else on the account: %s", why)
+        self._session.note("alert", {"external": why})
+
+    def _unclean(self, known: State) -> Iterator[str]:
+        if not known.ended:
+            yield f"session {known.session} did not end in order"
+
+    def _homeless(self) -> Iterator[str]:
+        for name in self.put_back.orphans:
+            yield (
+                f'strategy "{name}" has orders or a position and is not in the file any more: the engine has '
+                "them as EXTERNAL"
+            )
+
+
+class Saves:
+    """Keeps what strategies want to remember: each one's state once a second, when it has changed.
+
+    Args:
+        run: The node.
+        session: The record of the run.
+    """
+
+    def __init__(self, run: LiveRun, session: Session) -> None:
+        self._run = run
+        self._session = session
+        self._kept: dict[str, dict[str, str]] = {
+            name: kept["state"] for name, kept in session.known.snapshots.items() if "state" in kept
+        }
+        self._looked = 0.0
+
+    def tick(self) -> None:
+        """Look, when it is time."""
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self.save()
+
+    def save(self) -> None:
+        """Keep every state that has changed; a strategy that raises is halted and keeps the last one."""
+        for strategy_id, strategy in self._run.parts.strategies.items():
+            state = strategy.on_save()
+            if not state or self._run.faults[strategy_id].error is not None:
+                continue
+            kept = packed(state)
+            if kept != self._kept.get(strategy_id):
+                self._session.saved(strategy_id, kept)
+                self._kept[strategy_id] = kept
+
+
+class Settling(DataActor):
+    """Runs the recovery at the moment the engine has reconciled and no strategy has started.
+
+    Args:
+        settle: The recovery; what it raises ends the node.
+        failed: Told of that.
+    """
+
+    def __new__(cls, *_: Any) -> Self:
+        """The engine's constructor takes its own config and nothing else."""
+        return super().__new__(cls, DataActorConfig(actor_id=ActorId("SETTLING-001")))  # type: ignore[call-arg]
+
+    def __init__(self, settle: Callable[[], Any], failed: Callable[[BaseException], None]) -> None:
+        self._settle = settle
+        self._failed = failed
+
+    def on_start(self) -> None:
+        """Settle, once."""
+        try:
+            self._settle()
+        except BaseException as error:  # noqa: BLE001 - the engine would swallow it
+            self._failed(error)
+
+
+def packed(state: dict[str, bytes]) -> dict[str, str]:
+    """A strategy's saved state as text, for the journal."""
+    return {name: base64.b64encode(value).decode() for name, value in sorted(state.items())}
+
+
+def unpacked(state: dict[str, str]) -> dict[str, bytes]:
+    """What `packed` was given."""
+    return {name: base64.b64decode(value) for name, value in state.items()}
+
+
+def _reports(run: LiveRun) -> VenueReports:
+    """What the venues say of orders and trades, as the engine has understood it."""
+    orders = run.cache.orders()
+    return VenueReports(
+        venues=frozenset(venue.name for venue in run.plan.venues),
+        orders=tuple(_order(order) for order in orders if order.status.name not in UNKNOWN),
+        fills=tuple(fill for order in orders for fill in _fills(order)),
+        positions=None,
+    )
+
+
+def _held(positions: Iterable[Any]) -> dict[str, Decimal]:
+    """Signed quantity by instrument."""
+    held: dict[str, Decimal] = {}
+    for position in positions:
+        size = position.quantity.as_decimal()
+        name = str(position.instrument_id)
+        held[name] = held.get(name, ZERO) + (size if position.is_long else -size)
+    return held
+
+
+def _order(order: Any) -> VenueOrder:
+    return VenueOrder(
+        instrument_id=str(order.instrument_id),
+        venue_order_id=str(order.venue_order_id or ""),
+        side=order.side.name,
+        quantity=order.quantity.as_decimal(),
+        filled=order.filled_qty.as_decimal(),
+        status=order.status.name,
+        client_order_id=str(order.client_order_id),
+    )
+
+
+def _fills(order: Any) -> Iterator[VenueFill]:
+    for event in order.events():
+        if isinstance(event, OrderFilled):
+            yield VenueFill(
+                instrument_id=str(event.instrument_id),
+                trade_id=str(event.trade_id),
+                venue_order_id=str(event.venue_order_id),
+                side=event.order_side.name,
+                quantity=event.last_qty.as_decimal(),
+                price=str(event.last_px),
+                ts=event.ts_event,
+                client_order_id=str(event.client_order_id),
+                commission=str(event.commission or ""),
+                position_id=str(event.position_id or ""),
+            )
+
+
+def _others(state: State) -> State:
+    """What is not this node's of a state."""
+    return State(
+        orders={key: order for key, order in state.orders.items() if order.strategy == EXTERNAL},
+        fills={key: fill for key, fill in state.fills.items() if fill.strategy == EXTERNAL},
+    )
+
+
+def _misattributed(state: State, run: LiveRun) -> Iterator[str]:
+    """Where the engine's books of a strategy are not the journal's: a bug of ours, or of the engine."""
+    for strategy_id in run.parts.desks:
+        ours = state.positions.get(strategy_id, {})
+        engine = _held(run.parts.books.positions(strategy_id))
+        for name in sorted(ours.keys() | engine.keys()):
+            if ours.get(name, ZERO) != engine.get(name, ZERO):
+                yield (
+                    f"{strategy_id} holds {ours.get(name, ZERO)} {name} by the journal and "
+                    f"{engine.get(name, ZERO)} by the engine"
+                )

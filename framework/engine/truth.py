@@ -1,0 +1,104 @@
+"""What a venue itself says it has, asked apart from the engine.
+
+The engine answers from its own books. Whether a position is what the books say, and whether an account is
+flat, only the venue can prove. So the venue's own execution client is kept when the engine builds it, and its
+report hooks are asked directly. A venue whose client is not written in Python has no such hooks: about it
+nothing is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.live.clients import ExecutionClient, ExecutionClientFactory
+
+from framework.journal.state import OPEN, ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+SECONDS = 5.0
+"""How long a venue may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the report hooks of a client are asked with: the engine's commands cannot be made in Python."""
+
+    instrument_id: None = None
+    client_order_id: None = None
+    venue_order_id: None = None
+    start: None = None
+    end: None = None
+    params: None = None
+    open_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a venue has.
+
+    Attributes:
+        positions: Signed quantity by instrument, without zeros.
+        orders: Client order ids, or the venue's own where there is none, of every open order.
+    """
+
+    positions: Mapping[str, Decimal]
+    orders: frozenset[str]
+
+    @property
+    def is_flat(self) -> bool:
+        """True when it has nothing open and holds nothing."""
+        return not self.positions and not self.orders
+
+
+class Venues:
+    """The venues of a node that can be asked."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, ExecutionClient] = {}
+
+    def kept(self, name: str, factory: Any) -> Any:
+        """The factory to give the engine in place of a venue's own: the client it builds is remembered."""
+        if not isinstance(factory, ExecutionClientFactory):
+            return factory
+        clients = self._clients
+
+        class Kept(ExecutionClientFactory):
+            @staticmethod
+            def create(**engine: Any) -> ExecutionClient:
+                clients[name] = factory.create(**engine)
+                return clients[name]
+
+        return Kept()
+
+    async def ask(self, name: str) -> Answer | None:
+        """What the venue has; None when it cannot be asked or does not answer."""
+        client = self._clients.get(name)
+        if client is None:
+            return None
+        question: Any = Question()
+        try:
+            async with asyncio.timeout(SECONDS):
+                orders = await client._generate_order_status_reports(question)  # noqa: SLF001 - the hook's name
+                positions = await client._generate_position_status_reports(question)  # noqa: SLF001 - as above
+        except Exception:  # noqa: BLE001 - whatever a venue's client raises, it is no answer
+            return None
+        held: dict[str, Decimal] = {}
+        for report in positions:
+            size = report.quantity.as_decimal()
+            name_of = str(report.instrument_id)
+            held[name_of] = held.get(name_of, ZERO) + (
+                -size if report.position_side.name == "SHORT" else size
+            )
+        return Answer(
+            {key: size for key, size in held.items() if size},
+            frozenset(
+                str(report.client_order_id or report.venue_order_id)
+                for report in orders
+                if report.order_status.name in OPEN
+            ),
+        )
