@@ -132,7 +132,7 @@ class Node:
         if wait:
             wait_until(
                 lambda: (
-                    all(len(self.heard(name, "started")) > before[name] for name in self.names)
+                    all(len(self.heard(name, "quote")) > before[name] for name in self.names)
                     or self.process.poll() is not None
                 ),
                 self.log,

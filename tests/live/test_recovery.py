@@ -8,7 +8,7 @@ import pytest
 
 def report(node):
     """What the last start found, once the node has said so."""
-    started = [row for row in node.rows("session_started")][-1]
+    started = node.rows("session_started")[-1]
     reports = [row for row in node.rows("recovery") if row.seq > started.seq and '"report"' in row.body]
     return json.loads(reports[0].body)["report"]
 
