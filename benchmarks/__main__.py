@@ -26,10 +26,9 @@ ROUNDS, QUICK_ROUNDS = 5, 3
 def main(arguments=None):
     """Run the rows asked for, print them, and return the exit code."""
     asked = parse(arguments)
-    quiet = asked.json or not sys.stderr.isatty()
     report = show.Report(quick=asked.quick, scale=asked.scale, rounds=asked.rounds, noise=noise())
     for row in asked.rows:
-        measure(row, asked, report, quiet=quiet)
+        measure(row, asked, report)
         if not asked.json:
             print(show.row_text(report.rows[-1]), flush=True)
     if asked.json:
@@ -69,12 +68,16 @@ def parse(arguments):
     return asked
 
 
-def measure(row, asked, report, *, quiet):
+def measure(row, asked, report):
     """Make a row's data, let its contenders take turns, and add what they did to the report."""
 
+    seen = sys.stderr.isatty()
+
     def note(text):
-        if not quiet:
+        if seen:
             print(f"\r\033[K{row.name}: {text}", end="", file=sys.stderr, flush=True)
+        else:
+            print(f"{row.name}: {text}", file=sys.stderr, flush=True)
 
     size = max(100, int((row.quick if asked.quick else row.full) * asked.scale) // 2 * 2)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -96,7 +99,8 @@ def measure(row, asked, report, *, quiet):
         except FailedError as error:
             void = str(error)
         report.rows.append(show.Measured(row, case.count, case.digest, rounds, absent, void))
-        note("")
+        if seen:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SCRIPTS = Path(__file__).parent / "contenders"
 PATIENCE = 1_800
 """Seconds one answer may take."""
+SLOW = 60
+"""Seconds of an answer after which a peer is asked once, not once a round: noise cannot turn what takes ten
+times as long into what takes half as long."""
 NEIGHBOURS = 60
 
 
@@ -44,12 +47,14 @@ class Entry:
         script: A file name in `contenders`.
         job: What it is asked to do.
         check: What is wrong with its answer and its fills, in words, or None.
+        peer: Somebody else's; it may take part in the first round alone.
     """
 
     python: Path
     script: str
     job: Mapping[str, Any]
     check: Callable[[Mapping[str, Any], np.ndarray | None], str | None]
+    peer: bool = False
 
 
 @dataclass
@@ -140,14 +145,15 @@ def take_turns(
     fresh: bool,
     note: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Rounds]:
-    """Every contender once a round.
+    """Every contender once a round; a peer that is slow, in the first round alone.
 
     Args:
         entries: The contenders by name.
         folder: Where they may write.
         rounds: How many.
         fresh: A new process for every round, instead of one for all.
-        note: Told who is at work.
+        note: Told who is at work, and when that has ended how long it took; and after the first round, how
+            long the others will take.
 
     Raises:
         FailedError: A contender gave no answer or a wrong one; the row is void.
@@ -156,17 +162,32 @@ def take_turns(
     with ExitStack() as alive:
         workers: dict[str, Worker] = {}
         for number in range(rounds):
-            for name in turned(list(entries), number):
-                note(f"round {number + 1} of {rounds}: {name}")
+            began = time.perf_counter()
+            asked = [name for name in entries if not (number and is_slow(entries[name], found[name]))]
+            for name in turned(asked, number):
+                turn = f"round {number + 1} of {rounds}: {name}"
+                note(turn)
                 home = folder / f"{list(entries).index(name)}"
                 home.mkdir(exist_ok=True)
                 if name not in workers:
                     workers[name] = Worker(entries[name], home)
                     alive.push(workers[name])
                 found[name].add(_answer(name, entries[name], workers[name], home))
+                note(f"{turn}, {found[name].seconds[-1]:.2f} s")
                 if fresh:
                     workers.pop(name).__exit__()
+            if number == 0:
+                once = sum(took.seconds[0] for name, took in found.items() if is_slow(entries[name], took))
+                all_of_it = (
+                    time.perf_counter() - began if fresh else sum(f.seconds[0] for f in found.values())
+                )
+                note(f"about {(all_of_it - once) * (rounds - 1):.0f} s more")
     return found
+
+
+def is_slow(entry: Entry, took: Rounds) -> bool:
+    """Whether a contender takes part in the first round alone."""
+    return entry.peer and bool(took.seconds) and took.seconds[0] > SLOW
 
 
 def turned(names: Sequence[str], number: int) -> list[str]:
@@ -188,8 +209,8 @@ def _answer(name: str, entry: Entry, worker: Worker, home: Path) -> dict[str, An
 
 
 def ratios(ours: Sequence[float | None], theirs: Sequence[float | None]) -> list[float]:
-    """Each round's own ratio, sorted; none where a figure is not known."""
-    pairs = zip(ours, theirs, strict=True)
+    """Each round's own ratio, sorted; none where a figure is not known, or a peer did not take part."""
+    pairs = zip(ours, theirs, strict=False)
     return sorted(one / other for one, other in pairs if one is not None and other)
 
 

@@ -99,6 +99,7 @@ class Row:
             script=script,
             job=case.jobs[name],
             check=lambda answer, fills: case.check(name, answer, fills),
+            peer=peer is not None,
         )
 
 
@@ -269,15 +270,15 @@ ROWS = (
         ("framework", "engine", "engine again", *PEERS),
     ),
     Row(
-        "bars-medium", "EMA(10/30) cross with fees, {count} bars", "bars", 500_000, 50_000, crossing,
+        "bars-medium", "EMA(10/30) cross with fees, {count} bars", "bars", 500_000, 25_000, crossing,
         ("framework", "engine", "framework, one rule", *PEERS), RULED,
     ),
     Row(
-        "bars-large", "EMA(10/30) cross with fees, {count} bars", "bars", 1_000_000, 100_000, crossing,
+        "bars-large", "EMA(10/30) cross with fees, {count} bars", "bars", 1_000_000, 50_000, crossing,
         ("framework", "engine", "backtesting.py", "vectorbt", "numba"),
     ),
     Row(
-        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 2_500,
+        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 1_500,
         portfolio, ("framework", "engine", *PEERS),
     ),
     Row(
@@ -298,7 +299,7 @@ ROWS = (
         scripts={"framework": (None, "import_framework.py"), "pyarrow": (None, "import_pyarrow.py")},
     ),
     Row(
-        "load", "Parquet into records, {count} bars", "bars", 1_000_000, 100_000, loaded,
+        "load", "Parquet into records, {count} bars", "bars", 1_000_000, 50_000, loaded,
         ("framework", "engine", "pyarrow"),
         scripts={
             "framework": (None, "load_framework.py"),
@@ -311,7 +312,7 @@ ROWS = (
         ("framework", "engine", "framework, half", "engine, half"),
     ),
     Row(
-        "sweep", "64 pairs of averages on all cores, {count} bars in all", "bars", 100_000, 10_000, grid,
+        "sweep", "64 pairs of averages on all cores, {count} bars in all", "bars", 100_000, 5_000, grid,
         ("framework", "engine pool"),
         scripts={"framework": (None, "sweep_framework.py")},
     ),

@@ -132,6 +132,11 @@ def row_text(measured: Measured) -> str:
     if "engine again" in measured.rounds:
         same = ratios(measured.rounds["engine again"].seconds, measured.rounds["engine"].seconds)
         lines.append(f"  control, engine again / engine: {statistics.median(same):.3f}")
+    lines.extend(
+        f"  {name}: slow, so in one round only"
+        for name, took in measured.rounds.items()
+        if len(took.seconds) < len(measured.rounds.get(OURS, took).seconds)
+    )
     for name, took in measured.rounds.items():
         if took.p50_us:
             lines.append(f"  {name}: {statistics.median(took.p50_us):.1f} us an order at p50")

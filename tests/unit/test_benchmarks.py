@@ -146,8 +146,21 @@ def test_contenders_take_turns_and_the_order_turns_too(tmp_path):
     entries = {name: measure.Entry(Path(sys.executable), script, {}, lambda *_: None) for name in "ab"}
     told = []
     found = measure.take_turns(entries, tmp_path, 3, fresh=False, note=told.append)
-    assert [text[-1] for text in told] == list("abbaab")
+    assert [text[-9] for text in told if text.endswith(", 1.00 s")] == list("abbaab")
+    assert [text for text in told if text.startswith("about ")] == ["about 4 s more"]
     assert found["a"].seconds == [1.0, 1.0, 1.0]
+
+
+def test_a_slow_peer_takes_part_once_and_what_is_ours_in_every_round(tmp_path):
+    slow = HONEST.replace('"seconds": 1.0', '"seconds": 61.0')
+    names = {"framework": False, "peer": True}
+    entries = {
+        name: measure.Entry(Path(sys.executable), liar(tmp_path, slow), {}, lambda *_: None, peer=peer)
+        for name, peer in names.items()
+    }
+    found = measure.take_turns(entries, tmp_path, 3, fresh=False)
+    assert [len(found[name].seconds) for name in names] == [3, 1]
+    assert measure.ratios(found["framework"].seconds, found["peer"].seconds) == [1.0]
 
 
 @pytest.mark.parametrize(
