@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MOST_POINTS = 10_000
 UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "KI": 1024, "MI": 1024**2, "GI": 1024**3}
 SIZE = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([KMG]I?|)B?\s*", re.IGNORECASE)
+LIMIT = re.compile(r"([1-9][0-9]{0,6})(s|m|h)")
+SECONDS = {"s": 1, "m": 60, "h": 3_600}
 FEW = 3
 """Kinds of failure shown; the table has all."""
 
@@ -58,6 +60,13 @@ def sweep(
     max_memory: Annotated[
         str | None, typer.Option(help="What the workers may hold together, such as 2GiB.", show_default=False)
     ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="How long a point may take, such as 90s or 5m; one that takes longer has failed.",
+            show_default=False,
+        ),
+    ] = None,
     objective: Annotated[
         str, typer.Option(help="The figure that ranks the points; a part of its name will do.")
     ] = "Sharpe Ratio (252 days)",
@@ -71,7 +80,8 @@ def sweep(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="The table, .parquet or .csv; sweeps/NAME.parquet in the report folder by default.",
+            help="The table, .parquet or .csv, and beside it the page, .html; by default sweeps/NAME.parquet "
+            "in the report folder.",
             show_default=False,
         ),
     ] = None,
@@ -103,6 +113,7 @@ def sweep(
     from framework.sweep.journal import Journal  # noqa: PLC0415
 
     memory = None if max_memory is None else _bytes(max_memory)
+    seconds = None if time_limit is None else _seconds(time_limit)
     grid, plans = _plans(file, axes, sample, seed, max_points, catalog)
     first = next(iter(plans.values()))
     target = out or first.report / "sweeps" / f"{first.name}.parquet"
@@ -114,12 +125,14 @@ def sweep(
     subject = _subject(grid, plans, hashed=hashed)
     journal = Journal(target.with_suffix(".journal.jsonl"), subject, resume=resume)
     try:
-        ended = _run(plans, journal, workers or _cores(), memory, objective, hashed, quiet=quiet or as_json)
+        limits = _Limits(workers or _cores(), memory, seconds)
+        ended = _run(plans, journal, limits, objective, hashed, quiet=quiet or as_json)
     finally:
         journal.close()
     table = tables.lines(grid, ended.rows)
     tables.write(target, table)
     name = ended.objective or objective
+    page = _write_page(target, first.name, grid, table, name, ended.elapsed, minimize=minimize)
     best = tables.ranked(table, name, minimize=minimize)[:top]
     failed = [row for row in ended.rows if row.failure is not None]
     if as_json:
@@ -131,14 +144,24 @@ def sweep(
             "elapsed": round(ended.elapsed, 3),
             "notes": ended.notes,
             "out": str(target),
+            "page": str(page),
             "best": best,
             "failures": [{"point": row.number, "error": _said(row)} for row in failed],
         }
         typer.echo(json.dumps(summary, indent=2))
     elif not quiet:
-        _show(best, name, grid, ended, target)
+        _show(best, name, grid, ended, (target, page))
     if failed:
         _tell(failed, len(plans), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What running may take: processes, bytes that they hold together, and seconds a point."""
+
+    workers: int
+    memory: int | None
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +216,7 @@ def _subject(grid: Grid, plans: dict[int, Plan], *, hashed: bool) -> Any:
 def _run(
     plans: dict[int, Plan],
     journal: Journal,
-    workers: int,
-    memory: int | None,
+    limits: _Limits,
     objective: str,
     hashed: bool,
     *,
@@ -212,8 +234,9 @@ def _run(
             bar = stack.enter_context(_progress(len(plans), len(rows), shown=not quiet))
             running = pool.run(
                 todo,
-                workers=min(workers, len(todo) or 1),
-                max_memory=memory,
+                workers=min(limits.workers, len(todo) or 1),
+                max_memory=limits.memory,
+                time_limit=limits.seconds,
                 hashed=hashed,
                 tick=lambda: bar(rows),
                 note=notes.append,
@@ -253,7 +276,45 @@ def _bytes(text: str) -> int:
     return size
 
 
-def _show(best: Sequence[Line], objective: str, grid: Grid, ended: Ended, target: Path) -> None:
+def _seconds(text: str) -> float:
+    match = LIMIT.fullmatch(text)
+    if match is None:
+        raise ConfigError(
+            f'"{text}" is not a length of time', where="--time-limit", remedy="Write it like 90s, 5m or 2h."
+        )
+    return int(match[1]) * SECONDS[match[2]]
+
+
+def _write_page(
+    target: Path,
+    name: str,
+    grid: Grid,
+    table: Sequence[Line],
+    objective: str,
+    elapsed: float,
+    *,
+    minimize: bool,
+) -> Path:
+    from framework.sweep.page import Swept, render  # noqa: PLC0415 - only the end of a sweep needs it
+
+    swept = Swept(
+        name=name,
+        grid=grid,
+        table=table,
+        objective=objective,
+        minimize=minimize,
+        elapsed=elapsed,
+        file=target.name,
+    )
+    page = target.with_suffix(".html")
+    try:
+        page.write_text(render(swept), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{page} cannot be written: {error}", where="--out") from error
+    return page
+
+
+def _show(best: Sequence[Line], objective: str, grid: Grid, ended: Ended, files: tuple[Path, Path]) -> None:
     """The best points on the terminal, and how little their being the best says."""
     from rich.console import Console  # noqa: PLC0415 - only when a person reads
     from rich.table import Table  # noqa: PLC0415
@@ -274,7 +335,9 @@ def _show(best: Sequence[Line], objective: str, grid: Grid, ended: Ended, target
     finished = sum(row.failure is None for row in ended.rows)
     speed = f", {len(ended.rows) / ended.elapsed:.1f}/s" if ended.elapsed else ""
     console.print(f"{finished} of {len(ended.rows)} points finished in {ended.elapsed:.1f} s{speed}")
-    console.print(plain(f"All of them: {target}"), soft_wrap=True, markup=False, highlight=False)
+    console.print(
+        plain(f"All of them: {files[0]}\nThe page: {files[1]}"), soft_wrap=True, markup=False, highlight=False
+    )
     if finished > 1:
         console.print(
             f"The best of {finished} trials looks better than it is: part of it is luck.\n"

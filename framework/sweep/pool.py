@@ -1,9 +1,9 @@
 """Plans run at once on all cores: workers that are replaced when they die, results as they end.
 
-The data is checked and hashed once, by the first worker, and the others are told. A worker that is killed, or
-takes Python down with it, fails the point it was running and nothing else. Memory is measured, not reserved:
-when the workers together hold more than they may, the youngest point is taken back and run again with fewer
-workers.
+The data is checked and hashed once, by the first worker, and the others are told. The point of a worker that
+is killed, or takes Python down with it, is run once more; when that ends the same way it has failed, and
+nothing else has. So has a point that takes longer than it may. Memory is measured, not reserved: when the
+workers together hold more than they may, the youngest point is taken back and run again with fewer workers.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def run(
     *,
     workers: int,
     max_memory: int | None = None,
+    time_limit: float | None = None,
     hashed: bool = False,
     tick: Callable[[], None] = lambda: None,
     note: Callable[[str], None] = lambda text: None,  # noqa: ARG005 - nobody listens by default
@@ -59,6 +60,7 @@ def run(
             so far.
         workers: Processes that run points.
         max_memory: Bytes that the workers may hold together.
+        time_limit: Seconds that a point may take.
         hashed: Whether rows carry the hash of the result, which takes longer.
         tick: Called at least five times a second.
         note: Told, in a sentence, what the reader of the results should know.
@@ -70,7 +72,7 @@ def run(
         DataError: The data is not fit to run on.
         RunError: Workers cannot be started.
     """
-    crew = _Crew(iter(plans), workers, max_memory, hashed, note, opened)
+    crew = _Crew(iter(plans), workers, max_memory, time_limit, hashed, note, opened)
     try:
         crew.begin()
         while crew.busy():
@@ -103,12 +105,14 @@ class _Crew:
     plans: Iterator[Numbered]
     wanted: int
     max_memory: int | None
+    time_limit: float | None
     hashed: bool
     note: Callable[[str], None]
     opened: Callable[[Mapping[str, str]], None]
     workers: list[_Worker] = field(default_factory=list)
     feeds: dict[Source, Feed] = field(default_factory=dict)
     waiting: deque[Numbered] = field(default_factory=deque)
+    crashed: set[int] = field(default_factory=set)
     exhausted: bool = False
 
     def begin(self) -> None:
@@ -133,6 +137,7 @@ class _Crew:
             row = self._hear(worker)
             if row is not None:
                 yield row
+        yield from self._overdue()
         failed = self._limit()
         if failed is not None:
             yield failed
@@ -201,7 +206,7 @@ class _Crew:
         return row
 
     def _bury(self, worker: _Worker) -> Row | None:
-        """Put another worker in the place of one that is no more; its point has failed."""
+        """Put another worker in the place of one that is no more; its point has a second try."""
         worker.process.join()
         how = _ending(worker.process.exitcode)
         if not worker.ready:
@@ -216,10 +221,32 @@ class _Crew:
         self._replace(worker)
         if task is None:
             return None
+        if task.number not in self.crashed:
+            self.crashed.add(task.number)
+            self.waiting.appendleft((task.number, task.plan))
+            self.note(f"the process that ran point {task.number} {how}; the point is run once more")
+            return None
         return Row(
             number=task.number,
-            failure=Failure(error="RunError", message=f"the process that ran this point {how}"),
+            failure=Failure(error="RunError", message=f"the process that ran this point {how}, twice"),
         )
+
+    def _overdue(self) -> Iterator[Row]:
+        """The points that have taken too long, each with its worker replaced."""
+        if self.time_limit is None:
+            return
+        for worker in list(self.workers):
+            task = worker.task
+            if isinstance(task, Run) and time.monotonic() - worker.since > self.time_limit:
+                self._replace(worker)
+                yield Row(
+                    number=task.number,
+                    failure=Failure(
+                        error="RunError",
+                        message=f"the point took longer than the {self.time_limit:g} s it may",
+                        remedy="See whether it ever ends with `framework node run`, or raise --time-limit.",
+                    ),
+                )
 
     def _replace(self, worker: _Worker) -> None:
         _stop(worker)

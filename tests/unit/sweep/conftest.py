@@ -56,7 +56,8 @@ class Swept(Strategy):
     def on_bar(self, bar):
         self.count += 1
         if self.count == 50:
-            FAULTS[self.config.fault]()
+            name, _, place = self.config.fault.partition(":")
+            FAULTS[name](*filter(None, [place]))
         if self.count % self.config.every == 0:
             side = OrderSide.BUY if self.count // self.config.every % 2 else OrderSide.SELL
             order = self.order_factory.market(self.config.bar_type.instrument_id, side, self.config.quantity)
@@ -72,6 +73,12 @@ def _hog():
     time.sleep(0.8)
 
 
+def _once(place):
+    if not os.path.exists(place):
+        open(place, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 HELD = []
 FAULTS = {
     "none": lambda: None,
@@ -80,6 +87,7 @@ FAULTS = {
     "hard_exit": lambda: os._exit(4),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hog": _hog,
+    "once": _once,
     "slow": lambda: time.sleep(0.3),
     "hang": lambda: time.sleep(600),
 }

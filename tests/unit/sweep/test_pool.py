@@ -2,8 +2,7 @@
 
 import dataclasses
 import multiprocessing
-import os
-import signal
+import re
 import time
 from decimal import Decimal
 
@@ -59,8 +58,8 @@ def test_a_point_that_fails_fails_alone(plans):
     said = {
         "raise": "KeyError: 'planted'",
         "exit": "exit",
-        "hard_exit": "exit code 4",
-        "kill": "SIGKILL; the system does that when memory runs out",
+        "hard_exit": "exit code 4, twice",
+        "kill": "SIGKILL; the system does that when memory runs out, twice",
     }
     numbered = plans(*({FAULT: fault} for fault in said), {EVERY: "3"}, {EVERY: "4"}, {EVERY: "6"})
 
@@ -72,21 +71,31 @@ def test_a_point_that_fails_fails_alone(plans):
     assert [rows[number].orders for number in (4, 5, 6)] == [200, 150, 100]
 
 
-def test_a_worker_killed_from_outside_is_replaced(plans):
+def test_a_point_whose_worker_is_killed_is_run_once_more(plans, tmp_path):
+    numbered = plans({FAULT: f'"once:{tmp_path}/killed"'}, {EVERY: "3"}, {EVERY: "4"})
+    said = []
+
+    rows = {row.number: row for row in pool.run(numbered, workers=1, note=said.append)}
+
+    assert (tmp_path / "killed").exists()
+    assert [rows[number].orders for number in range(3)] == [120, 200, 150]
+    assert [row.failure for row in rows.values()] == [None] * 3
+    assert re.match(
+        "the process that ran point 0 was ended by SIGKILL.*; the point is run once more", said[0]
+    )
+
+
+def test_a_point_that_takes_too_long_fails_alone(plans):
     numbered = plans({FAULT: "hang"}, {EVERY: "3"}, {EVERY: "4"})
-    began, killed = time.monotonic(), []
+    began = time.monotonic()
 
-    def kill():
-        if not killed and time.monotonic() - began > 3:
-            (process,) = multiprocessing.active_children()
-            killed.append(process.pid)
-            os.kill(process.pid, signal.SIGKILL)
+    rows = {row.number: row for row in pool.run(numbered, workers=2, time_limit=8)}
 
-    rows = {row.number: row for row in pool.run(numbered, workers=1, tick=kill)}
-
-    assert len(killed) == 1
-    assert "SIGKILL" in rows[0].failure.message
+    assert time.monotonic() - began > 8
+    assert rows[0].failure.message == "the point took longer than the 8 s it may"
+    assert "--time-limit" in rows[0].failure.remedy
     assert [rows[1].orders, rows[2].orders] == [200, 150]
+    assert multiprocessing.active_children() == []
 
 
 def test_the_next_plan_may_depend_on_the_rows_so_far(plans):

@@ -178,6 +178,8 @@ def test_a_mistake_in_any_point_is_found_before_one_runs(say, tmp_path):
         (["--set", "seed=1:100000:1"], "100000 points are more than 10000"),
         (["--set", "seed=1", "--max-memory", "lots"], "not an amount of memory"),
         (["--set", "seed=1", "--max-memory", "0GiB"], "not an amount of memory"),
+        (["--set", "seed=1", "--time-limit", "90"], "not a length of time"),
+        (["--set", "seed=1", "--time-limit", "0s"], "not a length of time"),
         (["--set", "seed=1", "--sample", "0"], "at least one point"),
         (["--set", "seed=1", "--set", "seed=2"], "set the same thing"),
         ([], "Missing option"),
@@ -207,8 +209,12 @@ def test_an_objective_that_no_figure_has_ends_the_sweep_with_the_names_there_are
     assert "Sharpe Ratio (252 days)" in err
 
 
-def test_the_table_warns_of_the_best_of_many(start):
+def test_the_table_warns_of_the_best_of_many_and_has_a_page_beside_it(start, tmp_path):
     code, out, err = done(start("--set", f"{EVERY}=3,4", "--top", "1"))
 
     assert code == 0, err
+    assert str(tmp_path / "rows.html") in out
+    page = (tmp_path / "rows.html").read_text(encoding="utf-8")
+    assert "2 of 2 finished" in page
+    assert "best of 2 trials looks better than it is" in " ".join(page.split())
     assert "best of 2 trials looks better than it is" in " ".join(out.split())
