@@ -48,17 +48,25 @@ from framework.specs import (
 
 if TYPE_CHECKING:
     from framework.catalog.arrays import load_bars
+    from framework.catalog.tape import Tape
+    from framework.engine.asked import Asked, before, difference
     from framework.holding import Holding
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
     from framework.signals.features import Feature, Readings, check_feature, follow
+    from framework.study import Study, run_plan
+    from framework.sweep.row import Row
+    from framework.sweep.table import figures, find_objective
     from framework.ticks import exact_size, tick_beyond
+    from framework.trades import ClosedTrade
 
 __all__ = [
     "APPROVE",
     "Approve",
+    "Asked",
     "Bars",
     "CheckFailed",
+    "ClosedTrade",
     "CommandSpec",
     "CompositionError",
     "ConfigError",
@@ -85,36 +93,54 @@ __all__ = [
     "Resize",
     "RiskRule",
     "RiskSpec",
+    "Row",
     "RunError",
     "Secret",
     "Signals",
     "StrategySpec",
+    "Study",
+    "Tape",
     "VenueSpec",
     "Verdict",
+    "before",
     "check_feature",
     "compiled",
     "cost_currency",
+    "difference",
     "exact_size",
+    "figures",
+    "find_objective",
     "follow",
     "fresh_mark",
     "hookimpl",
     "load_bars",
     "nanoseconds",
     "refuse_repeats",
+    "run_plan",
     "tick_beyond",
 ]
 __version__ = "0.1.0"
 _WITH_THE_ENGINE = {
+    "Asked": "framework.engine.asked",
     "Bars": "framework.signals",
+    "ClosedTrade": "framework.trades",
     "Feature": "framework.signals.features",
     "Holding": "framework.holding",
     "Readings": "framework.signals.features",
+    "Row": "framework.sweep.row",
     "Signals": "framework.signals",
+    "Study": "framework.study",
+    "Tape": "framework.catalog.tape",
+    "before": "framework.engine.asked",
     "check_feature": "framework.signals.features",
     "compiled": "framework.signals.compiled",
+    "difference": "framework.engine.asked",
     "exact_size": "framework.ticks",
+    "figures": "framework.sweep.table",
+    "find_objective": "framework.sweep.table",
     "follow": "framework.signals.features",
     "load_bars": "framework.catalog.arrays",
+    "run_plan": "framework.study",
     "tick_beyond": "framework.ticks",
 }
 

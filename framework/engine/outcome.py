@@ -42,7 +42,7 @@ def collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> 
         quotes=rows.get("quotes", 0),
         trades=rows.get("trades", 0),
         tables=Tables(node.engine.get_engine_cache(RUN), names),
-        equity=_equity(plan, node.engine),
+        equity=equity(plan, node.engine),
         decisions=tuple(node.gate.decisions),
         statistics=statistics(outcome.stats_pnls, outcome.stats_returns, outcome.stats_general),
         prices=Charts(plan, node.feed),
@@ -141,7 +141,7 @@ def resolved(plan: Plan) -> dict[str, Any]:
     return node
 
 
-def _equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
+def equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
     """Marked-to-market equity at every snapshot the engine took, summed over venues, by currency."""
     cache, portfolio = engine.get_engine_cache(RUN), engine.get_engine_portfolio(RUN)
     series: dict[tuple[str, str], dict[int, float]] = {}

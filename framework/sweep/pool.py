@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from framework.compose import Plan, Stream
     from framework.engine.feed import Feed
+    from framework.sweep.row import Keep
 
 type Numbered = tuple[int, Plan]
 type Source = tuple[Path, int | None, int | None, tuple[Stream, ...]]
@@ -49,6 +50,8 @@ def run(
     max_memory: int | None = None,
     time_limit: float | None = None,
     hashed: bool = False,
+    keep: Iterable[Keep] = (),
+    lasting: int | None = None,
     tick: Callable[[], None] = lambda: None,
     note: Callable[[str], None] = lambda text: None,  # noqa: ARG005 - nobody listens by default
     opened: Callable[[Mapping[str, str]], None] = lambda hashes: None,  # noqa: ARG005
@@ -62,6 +65,8 @@ def run(
         max_memory: Bytes that the workers may hold together.
         time_limit: Seconds that a point may take.
         hashed: Whether rows carry the hash of the result, which takes longer.
+        keep: What rows hold beside their figures.
+        lasting: Points that one process runs; 1 for a fresh process every time, some hundreds by default.
         tick: Called at least five times a second.
         note: Told, in a sentence, what the reader of the results should know.
         opened: Told the SHA-256 of every data file, by its path in the catalog, before a point runs on it;
@@ -72,7 +77,17 @@ def run(
         DataError: The data is not fit to run on.
         RunError: Workers cannot be started.
     """
-    crew = _Crew(iter(plans), workers, max_memory, time_limit, hashed, note, opened)
+    crew = _Crew(
+        iter(plans),
+        workers,
+        max_memory,
+        time_limit,
+        hashed,
+        frozenset(keep),
+        lasting or POINTS_OF_A_WORKER,
+        note,
+        opened,
+    )
     try:
         crew.begin()
         while crew.busy():
@@ -107,6 +122,8 @@ class _Crew:
     max_memory: int | None
     time_limit: float | None
     hashed: bool
+    keep: frozenset[Keep]
+    lasting: int
     note: Callable[[str], None]
     opened: Callable[[Mapping[str, str]], None]
     workers: list[_Worker] = field(default_factory=list)
@@ -161,7 +178,7 @@ class _Crew:
         for place, worker in enumerate(self.workers):
             if not worker.idle or not (self.waiting or self._pull()):
                 continue
-            if worker.points >= POINTS_OF_A_WORKER:
+            if worker.points >= self.lasting:
                 _stop(worker)
                 self.workers[place] = _start()
                 continue
@@ -175,7 +192,7 @@ class _Crew:
                 task = Open(plan)
             else:
                 self.waiting.popleft()
-                task = Run(number, plan, feed, self.hashed)
+                task = Run(number, plan, feed, self.hashed, self.keep)
             message = _pickled(task)
             worker.task, worker.since = task, time.monotonic()
             with contextlib.suppress(OSError):  # it has died; `_hear` finds out

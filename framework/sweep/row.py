@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from framework import errors
+from framework.engine.asked import Asked
+from framework.trades import ClosedTrade
+
+type Keep = Literal["asked", "equity", "trades"]
+"""What a row may hold beside its figures."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,6 +56,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         elapsed: Seconds from building the engine to its last figure.
         result_hash: `Result.result_hash`, when it was asked for.
         failure: Why there is none of the above.
+        curve: With `equity` kept: marked-to-market equity by currency, at each snapshot the engine took,
+            nanoseconds since the epoch; at least one a UTC day with data.
+        trades: With `trades` kept: every closed position, in the order of closing.
+        asked: With `asked` kept: what the strategies asked for and what the gate did, up to a failure.
+        reads: With `asked` kept: files, hosts and programs that Python code turned to while the run went on,
+            the catalog apart.
     """
 
     number: int
@@ -62,3 +73,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     elapsed: float = 0.0
     result_hash: str | None = None
     failure: Failure | None = None
+    curve: dict[str, list[tuple[int, float]]] = {}
+    trades: list[ClosedTrade] = []
+    asked: list[Asked] = []
+    reads: list[str] = []

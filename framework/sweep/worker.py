@@ -20,6 +20,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import FrameworkError
+from framework.sweep.outside import Outside
 from framework.sweep.row import Failure, Row
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from framework.compose import Plan
     from framework.engine.feed import Feed
     from framework.engine.precompute import Precomputed
+    from framework.sweep.row import Keep
 
 READY = "ready"
 """The first message of a worker that has everything imported."""
@@ -42,12 +44,13 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run a point on data that has been checked."""
+    """Run a point on data that has been checked; `keep` is what its row holds beside figures."""
 
     number: int
     plan: Plan
     feed: Feed
     hashed: bool
+    keep: frozenset[Keep] = frozenset()
 
 
 def work(connection: Connection) -> None:
@@ -71,9 +74,9 @@ def work(connection: Connection) -> None:
             message = connection.recv_bytes()
         except (EOFError, OSError):
             return
-        answer = _answer(message, kept)
+        said = answer(message, kept)
         try:
-            connection.send(answer)
+            connection.send(said)
         except BrokenPipeError:
             return
 
@@ -95,24 +98,17 @@ class Kept:
         return self._precomputed
 
 
-def _answer(message: bytes, kept: Kept) -> Any:
+def answer(task: Open | Run | bytes, kept: Kept) -> Feed | Row | Failure:
+    """Do a task, pickled or not; whatever goes wrong in it is a `Failure`."""
     try:
-        task = pickle.loads(message)  # noqa: S301 - from the process that started this one
-        if isinstance(task, Open):
+        told: Open | Run = pickle.loads(task) if isinstance(task, bytes) else task  # noqa: S301 - from the process that started this one
+        if isinstance(told, Open):
             from framework.engine.feed import open_feed  # noqa: PLC0415
 
-            return open_feed(task.plan)
-        return run(task, kept)
+            return open_feed(told.plan)
+        return run(told, kept)
     except FrameworkError as error:
-        cause = error.__cause__
-        return Failure(
-            error=type(error).__name__,
-            message=error.message,
-            where=error.where,
-            path=error.path,
-            remedy=error.remedy,
-            detail="" if cause is None else "".join(traceback.format_exception(cause)),
-        )
+        return _failure(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a bug of one point must not end the others
         return Failure(
             error="RunError",
@@ -124,19 +120,34 @@ def _answer(message: bytes, kept: Kept) -> Any:
 def run(task: Run, kept: Kept) -> Row:
     """Run one point.
 
+    With `asked` kept, a run that fails gives a row too: what was asked for until then is worth knowing.
+
     Raises:
         RunError: As `backtest.run`.
         CheckFailed: As `backtest.run`.
     """
     from framework.engine import backtest, figures, outcome  # noqa: PLC0415 - the engine loads in workers only
+    from framework.engine.asked import Record, judged  # noqa: PLC0415 - the engine loads in workers only
 
     began = time.perf_counter()
+    record, outside = Record(), Outside(task.plan.catalog)
     node = backtest.build(task.plan, feed=task.feed, precomputed=kept.of(task.plan, task.feed))
     try:
-        ended = backtest.replay(node)
+        if "asked" in task.keep:
+            record.attach(node.strategies)
+            try:
+                with outside.watching():
+                    ended = backtest.replay(node)
+            except FrameworkError as error:
+                asked = judged(record.asked, node.gate.decisions)
+                return Row(number=task.number, failure=_failure(error), asked=asked, reads=outside.seen)
+        else:
+            ended = backtest.replay(node)
         result_hash = None
         if task.hashed:
             result_hash = outcome.collect(task.plan, node, ended, 0.0).result_hash
+        cache = node.engine.get_engine_cache(backtest.RUN)
+        names = {str(desk.engine_id): strategy_id for strategy_id, desk in node.desks.items()}
         return Row(
             number=task.number,
             statistics=outcome.statistics(ended.stats_pnls, ended.stats_returns, ended.stats_general),
@@ -146,6 +157,22 @@ def run(task: Run, kept: Kept) -> Row:
             denials=sum(decision.verdict == "deny" for decision in node.gate.decisions),
             elapsed=time.perf_counter() - began,
             result_hash=result_hash,
+            curve=figures.equity_curve(task.plan, node.engine) if "equity" in task.keep else {},
+            trades=figures.closed_trades(cache, names) if "trades" in task.keep else [],
+            asked=judged(record.asked, node.gate.decisions) if "asked" in task.keep else [],
+            reads=outside.seen,
         )
     finally:
         node.engine.dispose()
+
+
+def _failure(error: FrameworkError) -> Failure:
+    cause = error.__cause__
+    return Failure(
+        error=type(error).__name__,
+        message=error.message,
+        where=error.where,
+        path=error.path,
+        remedy=error.remedy,
+        detail="" if cause is None else "".join(traceback.format_exception(cause)),
+    )

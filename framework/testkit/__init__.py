@@ -3,10 +3,10 @@
 Nothing at run time imports this package; it needs pytest.
 """
 
+from framework.engine.asked import Asked, Record
 from framework.testkit.market import SimulatedMarket, simulate
 from framework.testkit.nodes import run_node, run_strategy
 from framework.testkit.readme_kit import ReadmeKit
-from framework.testkit.record import Asked, Record
 from framework.testkit.rule_bench import RuleBench
 from framework.testkit.rule_kit import RiskRuleKit
 from framework.testkit.strategy_bench import StrategyBench

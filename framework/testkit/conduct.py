@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from framework.compose import Stream
+from framework.engine.asked import difference
 from framework.errors import PluginError, RunError
 from framework.testkit.arrays import looks_ahead, trades_otherwise
 from framework.testkit.fresh import Request, record_in_fresh_process
@@ -15,7 +16,6 @@ from framework.testkit.market import silent_twin
 from framework.testkit.nodes import offered, plan_strategy
 from framework.testkit.obstacles import DENY_EVERYTHING, HALVE_ENTRIES
 from framework.testkit.parts import mistaken_parts
-from framework.testkit.record import difference
 from framework.testkit.rerun import asked_after_reset
 from framework.testkit.settings import not_readable
 from framework.testkit.sight import Sight, home_of, watching
@@ -23,9 +23,9 @@ from framework.testkit.sight import Sight, home_of, watching
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from framework.catalog.tape import Tape
     from framework.result import Result
     from framework.testkit.lab import Lab, Outcome
-    from framework.testkit.tape import Tape
 
 TIMES_TEN = 10
 RESETS = 2

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from framework.testkit.record import Asked, Record
+from framework.engine.asked import Asked, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from framework.engine.asked import Record, difference
 from framework.errors import FrameworkError
 from framework.testkit.fresh import Request, record_in_fresh_process
 from framework.testkit.lab import Outcome
 from framework.testkit.nodes import run_strategy
 from framework.testkit.observed import Notes, observed
-from framework.testkit.record import Record, difference
 from framework.testkit.sight import Sight, home_of, watching
 from framework.testkit.traders import RANDOM_FLOW, RandomFlowConfig
 

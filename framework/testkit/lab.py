@@ -14,19 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from framework.engine.asked import Record
 from framework.errors import FrameworkError
 from framework.testkit.nodes import Rule, ask_plan, plan_strategy, run_plan
-from framework.testkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from framework.catalog.tape import Tape
     from framework.compose import Plan, Stream
     from framework.result import Result
     from framework.specs import PluginConfig, StrategySpec
     from framework.testkit.market import SimulatedMarket
-    from framework.testkit.tape import Tape
 
 
 @dataclass(frozen=True)

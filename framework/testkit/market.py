@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nautilus_trader.model import BarType
 
 from framework.catalog.instruments import find_instrument
-from framework.testkit.tape import Row, Tape, write
+from framework.catalog.tape import Row, Tape, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

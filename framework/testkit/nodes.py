@@ -31,8 +31,8 @@ from framework.specs import PluginConfig, RiskSpec, StrategySpec, VenueSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from framework.engine.asked import Record
     from framework.result import Result
-    from framework.testkit.record import Record
 
 type Spec = StrategySpec | RiskSpec | VenueSpec
 type Rule = tuple[RiskSpec, PluginConfig]

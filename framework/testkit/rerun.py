@@ -12,20 +12,20 @@ from nautilus_trader.backtest import BacktestEngine, BacktestEngineConfig
 from nautilus_trader.common import LoggerConfig, LogLevel
 from nautilus_trader.model import Money, Venue
 
+from framework.engine.asked import Record
 from framework.engine.assembly import bound, engine_ids
 from framework.engine.books import Books, by_instrument
 from framework.engine.desk import Desk, Door
 from framework.engine.faults import Faults
 from framework.engine.guard import guarded
 from framework.risk.gate import Gate
-from framework.testkit.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from framework.catalog.tape import Tape
     from framework.compose import Plan
     from framework.testkit.market import SimulatedMarket
-    from framework.testkit.tape import Tape
 
 VENUE_SETTINGS = (
     "base_currency",

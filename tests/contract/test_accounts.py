@@ -18,7 +18,7 @@ from nautilus_trader.portfolio import PortfolioConfig
 
 BUY = OrderSide.BUY
 SIM = Venue("SIM")
-OUTCOME = "framework/engine/outcome.py _equity; "
+OUTCOME = "framework/engine/outcome.py equity; "
 
 
 def amounts(monies):

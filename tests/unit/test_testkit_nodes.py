@@ -11,11 +11,11 @@ from nautilus_trader.model import BarType, OrderSide, Price, Quantity
 from nautilus_trader.trading import Strategy
 
 from framework import CompositionError, PluginBroken, PluginConfig, RunError, StrategySpec
+from framework.engine.asked import Asked, difference
 from framework.testkit import Record, run_node, run_strategy, simulate
 from framework.testkit.fresh import Request, record_in_fresh_process
 from framework.testkit.nodes import VENUE, plan_strategy
 from framework.testkit.obstacles import DENY_EVERYTHING, HALVE_ENTRIES
-from framework.testkit.record import Asked, difference
 from framework.testkit.rerun import asked_after_reset
 from framework.testkit.sight import home_of, watching
 from framework.testkit.traders import RANDOM_FLOW, RandomFlowConfig

@@ -1,12 +1,14 @@
-"""One stream of simulated data in whole ticks, what can be done to it, and how it becomes a catalog.
+"""One stream of data in whole ticks, what can be done to it, and how it becomes a catalog again.
 
-Prices and sizes are counts of the instrument's increments, so every transformation is exact.
+Prices and sizes are counts of the instrument's increments, or of its last digit where a source is finer than
+the increment, so every transformation is exact.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nautilus_trader.model import (
@@ -22,9 +24,10 @@ from nautilus_trader.model import (
 from nautilus_trader.persistence import ParquetDataCatalog
 
 from framework.catalog import manifest
+from framework.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from framework.specs import DataKind
@@ -37,11 +40,15 @@ class Row(NamedTuple):
         ts: When it is known, nanoseconds since the epoch, UTC; a bar's close.
         prices: In ticks: open, high, low, close; or bid, ask; or the price.
         sizes: In size increments: the volume; or bid size, ask size; or the size.
+        ts_event: When it happened, where that is another time than `ts`.
+        tag: Of a trade, its aggressor and its identifier; made up when it is None.
     """
 
     ts: int
     prices: tuple[int, ...]
     sizes: tuple[int, ...]
+    ts_event: int | None = None
+    tag: tuple[AggressorSide, TradeId] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,14 @@ class Tape:
         instrument: The engine's instrument.
         name: The stream as `node.yaml` names it: a bar type or an instrument identifier.
         rows: The events.
+        digits: Whether prices and sizes count last digits instead of increments.
     """
 
     kind: DataKind
     instrument: Any
     name: str
     rows: tuple[Row, ...]
+    digits: bool = False
 
     def until(self, ts: int) -> Tape:
         """Only what was known at `ts`."""
@@ -74,8 +83,23 @@ class Tape:
         future = [row for row in self.rows if row.ts > ts]
         contents = [(row.prices, row.sizes) for row in future]
         random.Random(seed).shuffle(contents)  # noqa: S311 - simulated prices, not secrets
-        mixed = [Row(row.ts, *content) for row, content in zip(future, contents, strict=True)]
+        mixed = [
+            row._replace(prices=prices, sizes=sizes)
+            for row, (prices, sizes) in zip(future, contents, strict=True)
+        ]
         return replace(self, rows=(*past, *mixed))
+
+    def holed_after(self, ts: int, seed: int) -> Tape:
+        """The same past, and after `ts` about every other event is missing.
+
+        The engine has no price that is not a number; where others hold one, it has no event.
+        """
+        rng = random.Random(seed)  # noqa: S311 - which rows, not secrets
+        return replace(self, rows=tuple(row for row in self.rows if row.ts <= ts or rng.random() < 0.5))  # noqa: PLR2004
+
+    def since(self, ts: int) -> Tape:
+        """Only what becomes known at `ts` or later."""
+        return replace(self, rows=tuple(row for row in self.rows if row.ts >= ts))
 
     def scaled_after(self, ts: int, factor: int) -> Tape:
         """The same past, and after `ts` every price times `factor`."""
@@ -111,16 +135,91 @@ class Tape:
             what, fields = QuoteTick, (self.instrument.id, *fields)
         else:
             side = AggressorSide.BUY if number % 2 else AggressorSide.SELL
-            what, fields = TradeTick, (self.instrument.id, *fields, side, TradeId(str(number)))
-        return what(*fields, row.ts, row.ts)
+            tag = row.tag or (side, TradeId(str(number)))
+            what, fields = TradeTick, (self.instrument.id, *fields, *tag)
+        return what(*fields, row.ts if row.ts_event is None else row.ts_event, row.ts)
 
     def _price(self, ticks: int) -> Price:
-        value = ticks * self.instrument.price_increment.as_decimal()
+        value = ticks * _unit(self.instrument, "price", digits=self.digits)
         return Price.from_decimal_dp(value, self.instrument.price_precision)
 
     def _size(self, steps: int) -> Quantity:
-        value = steps * self.instrument.size_increment.as_decimal()
+        value = steps * _unit(self.instrument, "size", digits=self.digits)
         return Quantity.from_decimal_dp(value, self.instrument.size_precision)
+
+
+def read(
+    folder: Path, kind: DataKind, name: str, *, start: int | None = None, end: int | None = None
+) -> Tape:
+    """One stream of a catalog, from start to end, both included.
+
+    Its files must have been verified: the engine decodes them.
+
+    Raises:
+        DataError: The catalog has no such instrument, or no data in the range.
+    """
+    catalog = ParquetDataCatalog(str(folder))
+    owner = str(BarType.from_str(name).instrument_id) if kind == "bars" else name
+    instrument: Any = next((held for held in catalog.instruments([owner]) if str(held.id) == owner), None)
+    if instrument is None:
+        raise DataError(f"the catalog has no instrument {owner}", where=str(folder))
+    queries: dict[str, Any] = {
+        "bars": catalog.query_bars,
+        "quotes": catalog.query_quote_ticks,
+        "trades": catalog.query_trade_ticks,
+    }
+    records = sorted(queries[kind]([name], start, end), key=lambda record: record.ts_init)
+    if not records:
+        raise DataError(f"{name} has no data in the range", where=str(folder))
+    try:
+        return Tape(kind, instrument, name, tuple(_rows(kind, instrument, records, digits=False)))
+    except _OffGrid:
+        rows = tuple(_rows(kind, instrument, records, digits=True))
+        return Tape(kind, instrument, name, rows, digits=True)
+
+
+class _OffGrid(Exception):  # noqa: N818 - never leaves this module
+    """A price or size between two increments."""
+
+
+def _rows(kind: DataKind, instrument: Any, records: Iterable[Any], *, digits: bool) -> list[Row]:
+    price, size = _counter(instrument, "price", digits=digits), _counter(instrument, "size", digits=digits)
+    rows = []
+    prices: tuple[int, ...]
+    sizes: tuple[int, ...]
+    for record in records:
+        tag = None
+        if kind == "bars":
+            prices = tuple(map(price, (record.open, record.high, record.low, record.close)))
+            sizes = (size(record.volume),)
+        elif kind == "quotes":
+            prices = (price(record.bid_price), price(record.ask_price))
+            sizes = (size(record.bid_size), size(record.ask_size))
+        else:
+            prices, sizes = (price(record.price),), (size(record.size),)
+            tag = (record.aggressor_side, record.trade_id)
+        event = None if record.ts_event == record.ts_init else record.ts_event
+        rows.append(Row(record.ts_init, prices, sizes, event, tag))
+    return rows
+
+
+def _unit(instrument: Any, what: str, *, digits: bool) -> Decimal:
+    if digits:
+        return Decimal(1).scaleb(-getattr(instrument, f"{what}_precision"))
+    increment: Decimal = getattr(instrument, f"{what}_increment").as_decimal()
+    return increment
+
+
+def _counter(instrument: Any, what: str, *, digits: bool) -> Callable[[Any], int]:
+    unit = _unit(instrument, what, digits=digits)
+
+    def count(value: Any) -> int:
+        number, rest = divmod(value.as_decimal(), unit)
+        if rest:
+            raise _OffGrid
+        return int(number)
+
+    return count
 
 
 def write(folder: Path, tapes: Iterable[Tape]) -> Path:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from framework.risk.decision import Decision
 
 ASKING = (
     "submit_order",
@@ -69,7 +71,7 @@ class Record:
 
     def before(self, ts: int) -> list[Asked]:
         """The decisions made at `ts` or earlier, without those that the end of the data caused."""
-        return [asked for asked in self.asked if asked.ts <= ts and not asked.stopping]
+        return before(self.asked, ts)
 
     def attach(self, strategies: Mapping[str, Any]) -> None:
         """Listen to the strategies of a built node."""
@@ -94,6 +96,31 @@ class Record:
             return ask(*args, **kwargs)
 
         return heard
+
+
+def before(asked: Sequence[Asked], ts: int) -> list[Asked]:
+    """The decisions made at `ts` or earlier, without those that the end of the data caused."""
+    return [one for one in asked if one.ts <= ts and not one.stopping]
+
+
+def judged(asked: Sequence[Asked], decisions: Iterable[Decision]) -> list[Asked]:
+    """What the strategies asked for and what the gate did, in time order.
+
+    A cancel, a change of size or a halt by a risk rule is a decision like a strategy's own.
+    """
+    gate = [
+        Asked(
+            decision.ts,
+            f"gate {decision.verdict}",
+            json.dumps(
+                {key: value for key, value in decision.to_dict().items() if key != "client_order_id"},
+                sort_keys=True,
+            ),
+            False,
+        )
+        for decision in decisions
+    ]
+    return sorted([*asked, *gate], key=lambda one: one.ts)
 
 
 def difference(first: list[Asked], second: list[Asked]) -> str | None:

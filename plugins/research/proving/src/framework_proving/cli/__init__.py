@@ -1,0 +1,1 @@
+"""The commands this plugin adds; each module is a group, built when it is used."""

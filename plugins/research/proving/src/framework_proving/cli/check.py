@@ -1,0 +1,114 @@
+"""`framework check`: is a strategy's backtest biased?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from framework_proving.cli.parts import (
+    AsJson,
+    Catalog,
+    NodeFile,
+    Quiet,
+    Settings,
+    Workers,
+    conclude,
+    open_plan,
+    spinner,
+)
+
+Seed = Annotated[int, typer.Option(help="The same seed makes the same check.")]
+Known = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--known",
+        help="A file or folder that was there before the data began, such as a trained model.",
+        show_default=False,
+    ),
+]
+
+
+def build() -> typer.Typer:
+    """The group's commands."""
+    group = typer.Typer(no_args_is_help=True, add_completion=False)
+    group.command("lookahead")(lookahead)
+    group.command("warmup")(warmup)
+    return group
+
+
+def lookahead(
+    file: NodeFile,
+    cuts: Annotated[
+        int, typer.Option(min=1, help="Moments at which the future is changed, half of them at decisions.")
+    ] = 8,
+    seed: Seed = 0,
+    minimum: Annotated[int, typer.Option(min=1, help="Decisions it takes to call a node clean.")] = 10,
+    known: Known = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink/--no-shrink", help="Look for the smallest window that shows a fault.")
+    ] = True,
+    settings: Settings = None,
+    catalog: Catalog = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Whether any decision depends on what comes after it; exits with 0 clean, 7 biased, 8 undecided.
+
+    The node runs again and again in the real engine, with its own risk rules and venue, on data whose future
+    is cut off, shuffled, full of holes, or ten times dearer. Decisions before that moment must not change.
+    """
+    from framework_proving.lookahead import look_ahead  # noqa: PLC0415 - the engine loads when it runs
+
+    plan = open_plan(file, settings, catalog)
+    with spinner("looking ahead", shown=not (quiet or as_json)) as tick:
+        verdict = look_ahead(
+            plan,
+            cuts=cuts,
+            seed=seed,
+            minimum=minimum,
+            workers=workers,
+            known=known or (),
+            shrink=shrink,
+            tick=tick,
+        )
+    conclude(verdict, as_json=as_json)
+
+
+def warmup(
+    file: NodeFile,
+    starts: Annotated[int, typer.Option(min=1, help="Runs that begin late.")] = 12,
+    reach: Annotated[int, typer.Option(min=2, help="Events that each of them is followed for.")] = 1_000,
+    seed: Seed = 0,
+    minimum: Annotated[
+        int, typer.Option(min=1, help="Decisions that must be made again to call a node clean.")
+    ] = 10,
+    known: Known = None,
+    settings: Settings = None,
+    catalog: Catalog = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """How much history decisions need, and whether one is made before; exits 0 clean, 7 biased, 8 undecided.
+
+    Runs that begin late are compared with the whole run, as long as both hold the same. Saying nothing yet is
+    honest; saying something else is a decision on a state that had not settled.
+    """
+    from framework_proving.warmup import warm_up  # noqa: PLC0415 - the engine loads when it runs
+
+    plan = open_plan(file, settings, catalog)
+    with spinner("beginning late", shown=not (quiet or as_json)) as tick:
+        verdict = warm_up(
+            plan,
+            starts=starts,
+            reach=reach,
+            seed=seed,
+            minimum=minimum,
+            workers=workers,
+            known=known or (),
+            tick=tick,
+        )
+    conclude(verdict, as_json=as_json)
