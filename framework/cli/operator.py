@@ -115,9 +115,16 @@ def flatten(
     strategy: Strategy = None,
     venue: Venue = None,
     who: Who = None,
+    patience: Annotated[
+        float, typer.Option(min=0.0, help="Seconds to wait until the venue has shown that it is so.")
+    ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Stop new risk, cancel every order and close every position, through the running node."""
+    """Stop new risk, cancel every order and close every position, through the running node.
+
+    Exit code 0 only when the venue itself shows that nothing is left; 6 when it does not in time. The node
+    goes on trying.
+    """
     from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     scope = _scope(file, strategy, venue)
@@ -131,8 +138,21 @@ def flatten(
                 remedy="It may hang: look at `framework node status`, and close at the venue by hand.",
             )
         time.sleep(0.02)
-    said = f"{scope} is latched and its closing orders are sent; `framework node status` shows what is left"
-    typer.echo(json.dumps({"scope": scope, "sent": True}) if as_json else plain(said))
+    said: dict[str, Any] = {"scope": scope, "flat": False, "why": "the node has not said anything yet"}
+    deadline = time.monotonic() + patience
+    while not said["flat"] and time.monotonic() < deadline:
+        said = outside.closed(command) or said
+        time.sleep(0.02)
+    if as_json:
+        typer.echo(json.dumps(said))
+        raise typer.Exit(0 if said["flat"] else RunError.exit_code)
+    if not said["flat"]:
+        raise RunError(
+            f"{scope} is latched and NOT known to be flat: {said['why']}",
+            where=str(file),
+            remedy="The node goes on trying; look at `framework node status`, and at the venue.",
+        )
+    typer.echo(plain(f"{scope} is flat: {said['why']}"))
 
 
 def disable(file: NodeFile, strategy: StrategyId, why: Why, who: Who = None, as_json: AsJson = False) -> None:

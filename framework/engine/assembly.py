@@ -123,7 +123,16 @@ def assemble(plan: Plan, host: Host) -> Assembly:
     conductor = _conductor(plan, gate, host)
     parts = Assembly(gate, {}, {}, books, conductor, door)
     for index, strategy in enumerate(plan.strategies):
-        desk = Desk(index, strategy.id, ids[strategy.id], gate, books, door, host.faults(strategy.id))
+        desk = Desk(
+            index,
+            strategy.id,
+            ids[strategy.id],
+            gate,
+            books,
+            door,
+            host.faults(strategy.id),
+            netted=plan.mode == "live",
+        )
         parts.desks[strategy.id] = desk
         guard = guarded(
             strategy.spec.strategy,

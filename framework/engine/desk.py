@@ -34,6 +34,8 @@ STOPS = {
     OrderType.TRAILING_STOP_LIMIT,
 }
 DOOR = ExecAlgorithmId("GATE")
+MANY = 16
+"""Orders from which they are cancelled in one command and recorded in one commit."""
 
 
 class Door(ExecutionAlgorithm):
@@ -88,6 +90,7 @@ class Desk:
         books: What the proposal is judged against.
         door: Denies and resizes inside the engine.
         faults: Where exceptions go.
+        netted: The strategies share a live account, whose venue may know one position an instrument.
     """
 
     def __init__(
@@ -99,7 +102,10 @@ class Desk:
         books: Books,
         door: Door,
         faults: Faults,
+        *,
+        netted: bool = False,
     ) -> None:
+        self._netted = netted
         self.index = index
         self.strategy_id = strategy_id
         self.engine_id = engine_id
@@ -246,22 +252,47 @@ class Desk:
         """Cancel every working order of the strategy and close every position that is not being closed."""
         self.cancel(strategy, exits=True)
         for position in self._books.positions(self.strategy_id):
-            known = self._closing.get(position.id)
-            if known is None or self._books.cache.is_order_closed(known):
+            if not self.is_closing(position.id):
                 strategy.close_position(position)
 
-    def cancel(self, strategy: Any, *, exits: bool = False) -> None:
+    def cancel(self, strategy: Any, *, exits: bool = False, venue: str = "") -> None:
         """Cancel every working order of the strategy but those that close a position.
 
         Args:
             strategy: The guarded strategy.
             exits: Whether orders that can only reduce a position go too; they are what protects it.
+            venue: Only those at this venue.
         """
         closing = set(self._closing.values())
+        together: dict[InstrumentId, list[ClientOrderId]] = {}
         for client_order_id, order in self.working().items():
             keep = client_order_id in closing or (order.is_reduce_only and not exits)
-            if not keep and not order.is_pending_cancel:
-                strategy.cancel_order(client_order_id)
+            elsewhere = venue not in ("", str(order.instrument_id.venue))
+            if not keep and not elsewhere and not order.is_pending_cancel:
+                together.setdefault(order.instrument_id, []).append(client_order_id)
+        for client_order_ids in together.values():
+            if len(client_order_ids) > MANY:
+                strategy.cancel_orders(client_order_ids)
+            else:
+                for client_order_id in client_order_ids:
+                    strategy.cancel_order(client_order_id)
+
+    def is_closing(self, position_id: PositionId) -> bool:
+        """True while an order that closes the position may still fill."""
+        known = self._closing.get(position_id)
+        return known is not None and not self._books.cache.is_order_closed(known)
+
+    def holds_alone(self, position: Any) -> bool:
+        """True when the venue would take a reduce-only order of the position's size.
+
+        On a live account that nets, a venue sees what all strategies hold together: where others hold the
+        opposite it refuses an order that, to it, reduces nothing. The gate still holds it to the position.
+        """
+        if not self._netted:
+            return True
+        net: Decimal = self._books.portfolio.net_position(position.instrument_id)
+        size: Decimal = position.quantity.as_decimal()
+        return (net if position.is_long else -net) >= size
 
     def _proposal(
         self,

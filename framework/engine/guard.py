@@ -187,7 +187,7 @@ class Guard(Strategy):
             CLOSING_SIDE[current.side],
             current.quantity,
             time_in_force=time_in_force,
-            reduce_only=True if reduce_only is None else reduce_only,
+            reduce_only=self._desk.holds_alone(current) if reduce_only is None else reduce_only,
             quote_quantity=quote_quantity,
             tags=tags,
         )

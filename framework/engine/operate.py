@@ -6,15 +6,18 @@ a command dropped there is carried out on the next look. Nothing listens on a po
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from framework.engine import live
+from framework.engine.closing import Closing
 from framework.engine.live_outcome import collect
 from framework.engine.outcome import resolved
 from framework.engine.outside import (
+    ANSWER,
     COMMANDS,
     DISABLED,
     LATCHES,
@@ -30,16 +33,17 @@ from framework.engine.outside import (
 )
 from framework.engine.recover import Recovery, Saves
 from framework.engine.session import BEAT_SECONDS, JOURNAL, Session
-from framework.errors import FrameworkError
+from framework.errors import FrameworkError, JournalError
 from framework.journal.latch import ALL, Latches
+from framework.journal.state import ZERO
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from framework.compose import Plan
     from framework.engine.live import LiveRun
-    from framework.errors import JournalError
     from framework.result import Result
 
 _log = logging.getLogger("framework.live")
@@ -62,9 +66,14 @@ class DiskKill(KillSwitch):
 
     def latch(self, latch: Latch) -> bool:
         """Pull the switch, here and on the disk."""
+        fresh = super().latch(latch)
         scope = ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"
-        self._disk.set(scope, who=latch.rule, why=latch.reason)
-        return super().latch(latch)
+        try:
+            self._disk.set(scope, who=latch.rule, why=latch.reason)
+        except JournalError:
+            # A full disk is one of the reasons to latch: in this process it holds all the same.
+            _log.critical("the latch %s holds, and cannot be written", scope, exc_info=True)
+        return fresh
 
     def disable(self, latch: Latch) -> bool:
         """Pull the switch, and have the strategy not called again; both stay on the disk."""
@@ -120,6 +129,7 @@ def run(
             started(plan, node)
         began = time.monotonic()
         live.serve(node, tick=operator.tick)
+        operator.ended()
         node.decisions.flush()
         ended = node.feed is not None and sum(node.rows.values()) == sum(node.feed.rows.values())
         reason = "the replay ended" if ended else "it was told to stop"
@@ -154,6 +164,7 @@ class Operator:
         self._disabled = disabled
         self._commands = node.plan.state / COMMANDS
         self._commands.mkdir(exist_ok=True)
+        self._closings: set[asyncio.Task[None]] = set()
         self._beaten = 0.0
         self._acted: set[str] = set()
         self._uncalled: set[str] = set()
@@ -179,6 +190,11 @@ class Operator:
             node.decisions.flush()
             self._session.beat("running", **self._facts())
 
+    def ended(self) -> None:
+        """The node has stopped: keep what the strategies want to remember."""
+        if self._saves is not None:
+            self._saves.save()
+
     def _look_at_latches(self) -> None:
         held = self._latches.current()
         for scope, record in held.items():
@@ -187,8 +203,10 @@ class Operator:
                 self._session.note(
                     "operator", {"command": "kill", "scope": scope, "who": record.who, "why": record.why}
                 )
+                venue = scope.partition(":")[2] if scope.startswith("venue:") else ""
                 for strategy_id in self._covered(scope):
-                    self._node.parts.desks[strategy_id].cancel(self._node.parts.strategies[strategy_id])
+                    strategy = self._node.parts.strategies[strategy_id]
+                    self._node.parts.desks[strategy_id].cancel(strategy, venue=venue)
         for scope in self._acted - held.keys():
             self._acted.discard(scope)
             self._node.parts.gate.kill.release("*" if scope == ALL else scope.partition(":")[2])
@@ -229,8 +247,30 @@ class Operator:
                 file.unlink(missing_ok=True)
                 continue
             self._session.note("operator", command)
-            self._node.parts.flatten(self._covered(scope))
+            self._close(command, scope, file.with_suffix(ANSWER))
             file.unlink(missing_ok=True)
+
+    def _close(self, command: dict[str, Any], scope: str, answer: Path) -> None:
+        kind, _, name = scope.partition(":")
+        recovery = self._recovery
+        closing = Closing(
+            run=self._node,
+            command=command,
+            strategies=[name] if kind == "strategy" else list(self._node.parts.desks),
+            venue=name if kind == "venue" else "",
+            unexplained=recovery.unexplained if recovery is not None else lambda _: ZERO,
+            note=lambda what: self._session.note("operator", what),
+            answer=answer,
+        )
+        task = asyncio.get_running_loop().create_task(closing.carry_out())
+        self._closings.add(task)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closings.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a closing failed; it is not known to be flat", exc_info=error)
+            self._session.note("alert", {"closing": f"{type(error).__name__}: {error}"})
 
     def _covered(self, scope: str) -> list[str]:
         """The strategies that a latch's scope stops; those with anything at the venue for a venue's."""

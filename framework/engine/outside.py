@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LATCHES = "latch"
 DISABLED = "disabled"
 COMMANDS = "commands"
+ANSWER = ".answer"
+"""What the node says of a command, beside where the command was."""
 TURN = "turn"
 STALE_SECONDS = 5.0
 """A heartbeat older than this means that the node hangs or is gone."""
@@ -106,7 +108,7 @@ def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
     """Latch, and ask the running node to close what the scope covers.
 
     Returns:
-        The command's file, which is gone when the node has carried it out.
+        The command's file, which is gone when the node has begun; what comes of it is in `closed`.
 
     Raises:
         RunError: No node runs in the folder.
@@ -123,6 +125,18 @@ def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
     draft.write_text(json.dumps({"command": "flatten", "scope": scope, "who": who, "why": why}))
     draft.replace(file)
     return file
+
+
+def closed(command: Path) -> dict[str, Any] | None:
+    """What the node says of a flatten: `flat`, and `why`; None when it has said nothing yet.
+
+    `flat` is true only when the venue itself has shown it.
+    """
+    try:
+        said: dict[str, Any] = json.loads(command.with_suffix(ANSWER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said
 
 
 def stop(folder: Path, *, patience: float = 30.0) -> Status:

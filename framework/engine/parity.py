@@ -118,6 +118,10 @@ class _Kept:
     def intent(self, strategy_id: str, action: str, order_id: str, what: Mapping[str, Any]) -> None:
         self.intents.setdefault(strategy_id, []).append((action, order_id, {"at": self.now(), **what}))
 
+    def cancels(self, strategy_id: str, order_ids: Sequence[str]) -> None:
+        for order_id in order_ids:
+            self.intent(strategy_id, "cancel", order_id, {})
+
     def event(self, strategy_id: str, event: Mapping[str, Any]) -> None:
         pass
 

@@ -44,6 +44,9 @@ class Recorder(Protocol):
     def intent(self, strategy_id: str, action: str, order_id: str, what: Mapping[str, Any]) -> None:
         """Keep what is about to be sent; returns when it is durable."""
 
+    def cancels(self, strategy_id: str, order_ids: Sequence[str]) -> None:
+        """Keep cancellations that are about to be sent, all in one go."""
+
     def event(self, strategy_id: str, event: Mapping[str, Any]) -> None:
         """Keep an event of an order or a position."""
 
@@ -190,8 +193,8 @@ class Recorded(Strategy):
         self._outbox.sent(client_order_id)
 
     def _keep_cancels(self, client_order_ids: Sequence[ClientOrderId]) -> None:
+        self._recorder.cancels(self._desk.strategy_id, [str(name) for name in client_order_ids])
         for client_order_id in client_order_ids:
-            self._keep("cancel", client_order_id, {})
             self._outbox.sent(client_order_id)
 
 

@@ -76,7 +76,7 @@ class Recovery:
         self._others = _others(report.state)
         self._asked = set(report.asks)
         theirs = report.state.positions.get(EXTERNAL, {})
-        counted = _held(run.cache.positions_open(strategy_id=StrategyId(EXTERNAL)))
+        counted = held(run.cache.positions_open(strategy_id=StrategyId(EXTERNAL)))
         for name in theirs.keys() | counted.keys():
             self._unexplained[name] = theirs.get(name, ZERO) - counted.get(name, ZERO)
         lines = [*self._unclean(known), *report.lines]
@@ -148,6 +148,10 @@ class Recovery:
         for alert in report.alerts:
             self._alert(alert)
 
+    def unexplained(self, instrument: str) -> Decimal:
+        """What the venue holds beyond every known trade, as it was last seen."""
+        return self._unexplained.get(instrument, ZERO)
+
     async def _check(self, run: LiveRun) -> None:
         """Compare what the venues hold with the books; a difference counts when it is there twice."""
         differs: dict[str, Decimal] = {}
@@ -155,7 +159,7 @@ class Recovery:
             answer = await run.venues.ask(venue.name)
             if answer is None:
                 continue
-            books = _held(run.cache.positions_open(venue=Venue(venue.name)))
+            books = held(run.cache.positions_open(venue=Venue(venue.name)))
             for name in sorted(books.keys() | answer.positions.keys()):
                 known = books.get(name, ZERO) + self._unexplained.get(name, ZERO)
                 difference = answer.positions.get(name, ZERO) - known
@@ -277,14 +281,14 @@ def _reports(run: LiveRun) -> VenueReports:
     )
 
 
-def _held(positions: Iterable[Any]) -> dict[str, Decimal]:
-    """Signed quantity by instrument."""
-    held: dict[str, Decimal] = {}
+def held(positions: Iterable[Any]) -> dict[str, Decimal]:
+    """Signed quantity of positions by instrument."""
+    sums: dict[str, Decimal] = {}
     for position in positions:
         size = position.quantity.as_decimal()
         name = str(position.instrument_id)
-        held[name] = held.get(name, ZERO) + (size if position.is_long else -size)
-    return held
+        sums[name] = sums.get(name, ZERO) + (size if position.is_long else -size)
+    return sums
 
 
 def _order(order: Any) -> VenueOrder:
@@ -328,7 +332,7 @@ def _misattributed(state: State, run: LiveRun) -> Iterator[str]:
     """Where the engine's books of a strategy are not the journal's: a bug of ours, or of the engine."""
     for strategy_id in run.parts.desks:
         ours = state.positions.get(strategy_id, {})
-        engine = _held(run.parts.books.positions(strategy_id))
+        engine = held(run.parts.books.positions(strategy_id))
         for name in sorted(ours.keys() | engine.keys()):
             if ours.get(name, ZERO) != engine.get(name, ZERO):
                 yield (

@@ -17,7 +17,7 @@ from framework.journal.retention import retain
 from framework.journal.state import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from framework.compose import Plan
     from framework.journal.recovery import Action
@@ -129,6 +129,14 @@ class Session:
             self.failed(error)
             if not action.startswith("cancel"):
                 raise
+
+    def cancels(self, strategy_id: str, order_ids: Sequence[str]) -> None:
+        """Keep cancellations that are about to be sent; they leave all the same when they cannot be kept."""
+        body = {"action": "cancel", "at": self.now()}
+        try:
+            self._journal.append_many(("intent", body, strategy_id, order_id) for order_id in order_ids)
+        except JournalError as error:
+            self.failed(error)
 
     def event(self, strategy_id: str, event: Mapping[str, Any]) -> None:
         """Keep an event of an order or a position."""

@@ -149,6 +149,7 @@ def test_flatten_closes_what_is_open(running):
         time.sleep(0.2)
     done = framework("node", "flatten", node, "--why", "a drill")
     assert done.returncode == 0, done.stderr
+    assert done.stdout == "all is flat: no order is open and nothing is held\n"
     time.sleep(2.5)
     shown = status(node)["heartbeat"]
     assert shown["positions"] == {"vwap-eurusd": {}}

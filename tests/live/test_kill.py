@@ -1,0 +1,123 @@
+"""The kill switch of a live node: what it stops, how fast, and when it may be called flat."""
+
+import json
+import time
+
+import pytest
+
+
+def flatten(node, *more):
+    return node.framework("node", "flatten", node.file, "--why", "a drill", *more)
+
+
+def kill(node, *more):
+    return node.framework("node", "kill", node.file, "--why", "a drill", *more)
+
+
+def test_flatten_ends_when_the_venue_shows_that_it_is_flat(exchange, node_on):
+    node = node_on(exchange, strategies=("one", "two")).start()
+    node.do("submit", side="BUY", qty="100", name="A-1")
+    node.do("submit", side="BUY", qty="10", price="1.05000", name="A-2")
+    node.do("submit", "two", side="SELL", qty="30", name="B-1")  # the account nets: the venue sees 70
+    node.wait("OrderFilled", id="A-1")
+    node.wait("OrderAccepted", id="A-2")
+    node.wait("OrderFilled", "two", id="B-1")
+    done = flatten(node)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all is flat: no order is open and nothing is held\n"
+    assert (exchange.position(), exchange.open_orders()) == ("0", [])
+    closing = [order for order in exchange.truth()["orders"] if order["client_order_id"].startswith("O-")]
+    assert sorted((order["side"], order["quantity"]) for order in closing) == [("BUY", "30"), ("SELL", "100")]
+    told = [json.loads(row.body)["command"] for row in node.rows("operator")]
+    assert told[-1] == "flat"
+    node.do("submit", side="BUY", qty="1", name="A-3")
+    assert "halted by" in node.wait("OrderDenied", id="A-3")["reason"]
+
+
+def test_a_venue_that_does_not_answer_is_not_called_flat(exchange, node_on, until):
+    node = node_on(exchange).start()
+    node.do("submit", side="BUY", qty="100", name="A-1")
+    node.wait("OrderFilled", id="A-1")
+    exchange.fault("status", on="any", when="before", code=503, count=10_000)
+    done = flatten(node, "--patience", "4")
+    assert done.returncode == 6
+    assert "all is latched and NOT known to be flat" in done.stderr
+    assert exchange.position() == "100"
+    exchange.control("DELETE", "/faults")
+    until(lambda: exchange.position() == "0", node.log, 60)  # the node goes on trying
+    until(lambda: json.loads(node.rows("operator")[-1].body)["command"] == "flat", node.log, 60)
+
+
+def test_what_others_hold_is_left_to_them_and_said(exchange, node_on, until):
+    node = node_on(exchange).start()
+    exchange.trade("BUY", "30")
+    until(lambda: node.rows("alert"), node.log)
+    node.do("submit", side="BUY", qty="100", name="A-1")
+    node.wait("OrderFilled", id="A-1")
+    done = flatten(node)
+    assert done.returncode == 0, done.stderr
+    assert "others on the account hold 30 EUR/USD.SIM" in done.stdout
+    assert exchange.position() == "30"
+
+
+def test_a_kill_of_a_venue_stops_what_trades_there(exchange, node_on, until):
+    node = node_on(exchange).start()
+    node.do("submit", side="BUY", qty="10", price="1.05000", name="A-1")
+    node.wait("OrderAccepted", id="A-1")
+    assert kill(node, "--venue", "SIM").returncode == 0
+    node.wait("OrderCanceled", id="A-1")
+    node.do("submit", side="BUY", qty="1", name="A-2")
+    assert "a drill" in node.wait("OrderDenied", id="A-2")["reason"]
+    assert node.framework("node", "resume", node.file, "--venue", "SIM", "--why", "over").returncode == 0
+    node.do("submit", side="BUY", qty="1", name="A-3")
+    node.wait("OrderFilled", id="A-3")
+    assert exchange.position() == "1"
+
+
+def test_a_kill_holds_while_the_loop_is_busy(exchange, node_on):
+    node = node_on(exchange, guard={"patience": 60}).start()
+    node.do("sleep", seconds=4)
+    node.wait("sleeping")
+    began = time.monotonic()
+    assert kill(node).returncode == 0
+    latched = time.time()
+    assert time.monotonic() - began < 4
+    node.do("submit", side="BUY", qty="1", name="A-1")
+    denied = node.wait("OrderDenied", id="A-1")
+    assert node.heard(said="awake")[-1]["at"] > latched
+    assert "halted by" in denied["reason"]
+    assert exchange.truth()["orders"] == []
+
+
+@pytest.mark.parametrize("quantity", ["100", "10000"])
+def test_a_reduce_only_order_has_something_to_reduce(exchange, node_on, quantity):
+    node = node_on(exchange).start()
+    if quantity == "10000":
+        node.do("submit", side="BUY", qty="100", name="A-1")
+        node.wait("OrderFilled", id="A-1")
+    node.do("submit", side="SELL", qty=quantity, name="A-2", reduce_only=True)
+    assert "reduce-only" in node.wait("OrderDenied", id="A-2")["reason"]
+    assert "A-2" not in exchange.arrivals()
+
+
+@pytest.mark.slow
+def test_fifteen_hundred_orders_are_cancelled_in_a_moment(exchange_with, node_on, until):
+    exchange = exchange_with("--rate=100000", "--burst=100000")
+    node = node_on(exchange, venue={"rate": 5_000}).start()
+    count = 1_500
+    for number in range(1, 16):  # the engine's own throttle takes a hundred a second
+        node.do("flood", count=count // 15, price="1.05000")
+        until(
+            lambda wanted=number * count // 15: len(exchange.open_orders()) >= wanted,
+            lambda: f"{len(exchange.open_orders())} {node.heard(said='OrderDenied')[-3:]} {node.log()}",
+        )
+        time.sleep(1)
+    latched = time.time_ns()
+    assert kill(node).returncode == 0
+    until(lambda: not exchange.open_orders(), node.log, 60)
+    changed = [order["changed_ns"] for order in exchange.truth()["orders"]]
+    assert len(changed) == count
+    record = next(row for row in node.rows("operator"))
+    took = (max(changed) - record.ts) / 1e9
+    assert record.ts >= latched
+    assert took < 5, f"{took:.2f} s"  # one second on a quiet machine: `python -m benchmarks --rows kill`
