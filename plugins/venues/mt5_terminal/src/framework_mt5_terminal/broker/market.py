@@ -51,6 +51,7 @@ class Market:
         self._random = random.Random(f"{seed}:{listed.name}")  # noqa: S311 - prices, not secrets
         self.quotes: list[Quote] = []
         self.minutes: list[Minute] = []
+        self._went_back = False
         bid = listed.price
         now_ms = time.wall_ms(time.now_ns())
         first = now_ms - now_ms % MINUTE_MS - history * MINUTE_MS
@@ -80,6 +81,8 @@ class Market:
         utc_ns = self._time.now_ns() if utc_ns is None else utc_ns
         quote = Quote(utc_ns, self._time.wall_ms(utc_ns), bid, ask, depth)
         self._bid = bid
+        if self.quotes and quote.wall_ms < self.quotes[-1].wall_ms:
+            self._went_back = True
         self.quotes.append(quote)
         if len(self.quotes) > KEPT:
             del self.quotes[: KEPT // 2]
@@ -95,9 +98,12 @@ class Market:
 
     def ticks(self, from_ms: int, to_ms: int | None, count: int | None) -> list[list[float]]:
         """Ticks from a broker's time on, the rows of the official array."""
-        start = bisect_left(self.quotes, from_ms, key=lambda quote: quote.wall_ms)
+        # A clock that goes back writes times twice, and nothing is in order any more.
+        start = 0 if self._went_back else bisect_left(self.quotes, from_ms, key=lambda quote: quote.wall_ms)
         rows: list[list[float]] = []
         for quote in self.quotes[start:]:
+            if quote.wall_ms < from_ms:
+                continue
             if (to_ms is not None and quote.wall_ms > to_ms) or (count is not None and len(rows) >= count):
                 break
             rows.append(tick_row(quote))

@@ -1,0 +1,181 @@
+"""The terminal's books as they are asked for and changed: account, positions, orders, deals."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from framework_mt5_server import words
+from framework_mt5_server.refusal import Refused
+from framework_mt5_server.terminal import TerminalError
+from framework_mt5_server.wallclock import iso
+
+if TYPE_CHECKING:
+    from framework_mt5_server.orders import Orders
+    from framework_mt5_server.requests import Requests
+    from framework_mt5_server.schema import OrderChange, PositionChange
+    from framework_mt5_server.terminal import Asker, Terminal
+    from framework_mt5_server.words import Writer
+
+BACK = timedelta(days=30)
+AHEAD = timedelta(days=2)
+"""The broker's clock may be ahead of ours by most of a day."""
+TICKET = "ticket:"
+
+
+class Books:
+    """Asks on the terminal's thread, and writes for the wire with the client ids of what is ours."""
+
+    def __init__(self, terminal: Terminal, orders: Orders, requests: Requests, writer: Writer) -> None:
+        self._terminal = terminal
+        self._orders = orders
+        self._requests = requests
+        self._writer = writer
+
+    async def account(self) -> dict[str, Any]:
+        """The account."""
+        return self._writer.account(await self._terminal.do(lambda ask: ask("account_info")))
+
+    async def positions(self, symbol: str | None, magic: int | None) -> list[dict[str, Any]]:
+        """Open positions, of one symbol or all."""
+
+        def rows(ask: Asker) -> list[dict[str, Any]]:
+            found = ask("positions_get", **({} if symbol is None else {"symbol": symbol}))
+            self._learn(ask, found)
+            return [self._writer.position(row) for row in found if magic in {None, row.magic}]
+
+        return await self._terminal.do(rows)
+
+    async def orders(self, since_ms: int | None, *, active: bool) -> list[dict[str, Any]]:
+        """Active orders, or past ones that were placed or done after a time."""
+
+        def rows(ask: Asker) -> list[dict[str, Any]]:
+            found = ask("orders_get") if active else ask("history_orders_get", *_window(since_ms))
+            self._learn(ask, found)
+            return [self._writer.order(row) for row in found]
+
+        return self._named(await self._terminal.do(rows), "ticket")
+
+    async def deals(self, since_ms: int | None, position: int | None) -> list[dict[str, Any]]:
+        """Deals after a time, or of a position."""
+
+        def rows(ask: Asker) -> list[dict[str, Any]]:
+            if position is not None:
+                found = ask("history_deals_get", position=position)
+            else:
+                found = ask("history_deals_get", *_window(since_ms))
+            self._learn(ask, found)
+            return [self._writer.deal(row) for row in found]
+
+        since = "" if since_ms is None else iso(since_ms)
+        found = [row for row in await self._terminal.do(rows) if (row["at"] or "") >= since]
+        return self._named(found, "order")
+
+    async def view(self, order_id: str) -> dict[str, Any]:
+        """An order by client id or ticket: what is known here, its row in the books, its deals.
+
+        Raises:
+            Refused: There is no such order.
+        """
+        outcome = None
+        if not order_id.startswith(TICKET):
+            outcome = await self._orders.settle(order_id)
+            if outcome is None:
+                raise Refused("NO_ORDER", "no order with this client id has come here", 404)
+        ticket = int(order_id.removeprefix(TICKET)) if outcome is None else outcome.ticket
+        row, deals = (
+            (None, []) if ticket is None else await self._terminal.do(lambda ask: self._row(ask, ticket))
+        )
+        if outcome is None and row is None:
+            raise Refused("NO_ORDER", "the terminal has no such order", 404)
+        name = {} if ticket is None else self._orders.client_ids({ticket})
+        known: dict[str, Any] = {
+            "client_id": name.get(ticket or 0),
+            "state": "done",
+            "ticket": ticket,
+            "answer": {},
+        }
+        shown = None if row is None else self._writer.order(row)
+        return {
+            **(known if outcome is None else outcome.body()),
+            "order": shown,
+            "active": row is not None and row.state in {0, 1, 3, 7, 8, 9},
+            "deals": [self._writer.deal(deal) for deal in deals],
+        }
+
+    async def change(self, order_id: str, change: OrderChange) -> tuple[dict[str, Any], str]:
+        """Change a pending order."""
+
+        def work(ask: Asker) -> tuple[dict[str, Any], str]:
+            row = self._active(ask, self._ticket(order_id))
+            return _settled(*self._requests.send(ask, self._requests.change_order(ask, row, change)))
+
+        return await self._terminal.do(work)
+
+    async def remove(self, order_id: str) -> tuple[dict[str, Any], str]:
+        """Take a pending order away."""
+
+        def work(ask: Asker) -> tuple[dict[str, Any], str]:
+            row = self._active(ask, self._ticket(order_id))
+            return self._requests.send(ask, self._requests.remove(ask, row))
+
+        return await self._terminal.do(work)
+
+    async def protect(self, ticket: int, change: PositionChange) -> tuple[dict[str, Any], str]:
+        """Set a position's stop and target."""
+
+        def work(ask: Asker) -> tuple[dict[str, Any], str]:
+            rows = ask("positions_get", ticket=ticket)
+            if not rows:
+                raise Refused("NO_POSITION", "no such position is open", 404)
+            return _settled(*self._requests.send(ask, self._requests.change_position(ask, rows[0], change)))
+
+        return await self._terminal.do(work)
+
+    def _ticket(self, order_id: str) -> int:
+        if order_id.startswith(TICKET):
+            return int(order_id.removeprefix(TICKET))
+        outcome = self._orders.outcome(order_id)
+        if outcome is None:
+            raise Refused("NO_ORDER", "no order with this client id has come here", 404)
+        if outcome.ticket is None:
+            raise Refused("IN_DOUBT", f"the order is {outcome.state.lower()} and has no ticket", 409)
+        return outcome.ticket
+
+    def _active(self, ask: Asker, ticket: int) -> Any:
+        rows = ask("orders_get", ticket=ticket)
+        self._learn(ask, rows)
+        if rows:
+            return rows[0]
+        past = ask("history_orders_get", ticket=ticket)
+        state = words.STATES[past[0].state] if past else "not in the books yet"
+        raise Refused("NOT_ACTIVE", f"the order is {state}", 409)
+
+    def _row(self, ask: Asker, ticket: int) -> tuple[Any, list[Any]]:
+        rows = ask("orders_get", ticket=ticket) or ask("history_orders_get", ticket=ticket)
+        deals = list(ask("history_deals_get", ticket=ticket))
+        self._learn(ask, rows)
+        return (rows[0] if rows else None), deals
+
+    def _learn(self, ask: Asker, rows: Any) -> None:
+        """The digits of every symbol that is about to be written."""
+        for symbol in {row.symbol for row in rows if row.symbol} - self._writer.digits.keys():
+            try:
+                self._writer.symbol(ask("symbol_info", symbol))
+            except TerminalError:
+                self._writer.digits[symbol] = words.PLACES  # a symbol the broker no longer lists
+
+    def _named(self, rows: list[dict[str, Any]], field: str) -> list[dict[str, Any]]:
+        names = self._orders.client_ids({row[field] for row in rows if row[field]})
+        return [{**row, "client_id": names.get(row[field] or 0)} for row in rows]
+
+
+def _settled(answer: dict[str, Any], state: str) -> tuple[dict[str, Any], str]:
+    """A change to what is so already is done."""
+    return answer, "DONE" if answer.get("retcode") == words.NO_CHANGES else state
+
+
+def _window(since_ms: int | None) -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    start = now - BACK if since_ms is None else datetime.fromtimestamp(since_ms / 1000, tz=UTC)
+    return start - timedelta(days=1), now + AHEAD

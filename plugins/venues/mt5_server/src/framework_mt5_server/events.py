@@ -1,0 +1,223 @@
+"""The push stream: the terminal is asked often, and what has changed is told to whoever listens.
+
+Messages about orders, deals, positions and the account are numbered; a listener that finds one missing, or
+another `boot`, asks the REST routes for what is so. Ticks are told once each, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from framework_mt5_server import words
+from framework_mt5_server.terminal import Stuck, TerminalError, Unreachable
+
+if TYPE_CHECKING:
+    from framework_mt5_server.orders import Orders
+    from framework_mt5_server.settings import EventSettings
+    from framework_mt5_server.terminal import Asker, Terminal
+    from framework_mt5_server.wallclock import ServerClock
+    from framework_mt5_server.words import Writer
+
+BACKLOG = 1_000
+"""Messages that a slow listener may be behind; one that is further behind is let go."""
+TICKS = 5_000
+DAY = timedelta(days=1)
+SETTLE_EVERY = 0.5
+_log = logging.getLogger("framework_mt5_server")
+
+
+class Listener:
+    """One stream: what it wants to hear of, and what it has not taken yet."""
+
+    def __init__(self) -> None:
+        self.symbols: set[str] = set()
+        self.waiting: deque[dict[str, Any]] = deque()
+        self.news = asyncio.Event()
+        self.behind = False
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Put a message in line."""
+        if len(self.waiting) >= BACKLOG:
+            self.behind = True
+        else:
+            self.waiting.append(message)
+        self.news.set()
+
+
+class Events:
+    """Asks the terminal, and tells the listeners."""
+
+    def __init__(
+        self, terminal: Terminal, orders: Orders, writer: Writer, clock: ServerClock, settings: EventSettings
+    ) -> None:
+        self._terminal = terminal
+        self._orders = orders
+        self._writer = writer
+        self._clock = clock
+        self._settings = settings
+        self.boot = uuid.uuid4().hex
+        self.seq = 0
+        self.listeners: set[Listener] = set()
+        self.looked_at: float | None = None
+        self._open: dict[int, dict[str, Any]] = {}
+        self._positions: dict[int, dict[str, Any]] = {}
+        self._deals: set[int] = set()
+        self._leaving: set[int] = set()
+        self._account: dict[str, Any] = {}
+        self._tick_at: dict[str, tuple[int, int]] = {}
+        self._first = True
+        self._settled_at = 0.0
+
+    def welcome(self) -> dict[str, Any]:
+        """The first message of a stream."""
+        return {
+            "type": "welcome",
+            "boot": self.boot,
+            "seq": self.seq,
+            "heartbeat_seconds": self._settings.heartbeat_seconds,
+        }
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            began = time.monotonic()
+            try:
+                symbols = set().union(*(listener.symbols for listener in self.listeners))
+                self._told(await self._terminal.do(lambda ask: self._look(ask, symbols)))  # noqa: B023 - done before the next turn
+                self.looked_at = time.monotonic()
+                await self._settle()
+            except (Unreachable, Stuck, TerminalError) as error:
+                _log.warning("the terminal cannot be asked: %s", error)
+                await asyncio.sleep(min(1.0, self._settings.heartbeat_seconds / 2))
+            took = time.monotonic() - began
+            await asyncio.sleep(max(0.005, self._settings.poll_ms / 1000 - took))
+
+    async def _settle(self) -> None:
+        if time.monotonic() - self._settled_at < SETTLE_EVERY:
+            return
+        self._settled_at = time.monotonic()
+        for client_id in self._orders.unsettled():
+            outcome = await self._orders.settle(client_id)
+            if outcome is not None and outcome.state not in {"INTENT", "IN_DOUBT"}:
+                self._say({"type": "outcome", "outcome": outcome.body()})
+
+    def _look(self, ask: Asker, symbols: set[str]) -> dict[str, Any]:
+        """Everything that can change, read on the terminal's thread."""
+        now = datetime.now(UTC)
+        since = now - DAY if not self._first else now - 7 * DAY
+        orders = ask("orders_get")
+        found: dict[str, Any] = {
+            "positions": ask("positions_get"),
+            "orders": orders,
+            "deals": [
+                row for row in ask("history_deals_get", since, now + 2 * DAY) if row.ticket not in self._deals
+            ],
+            "account": ask("account_info"),
+            "ticks": {},
+            "gone": [],
+        }
+        open_now = {row.ticket for row in orders}
+        self._leaving |= (self._open.keys() - open_now) | {
+            row.order for row in found["deals"] if row.order and row.order not in open_now and not self._first
+        }
+        for ticket in self._leaving:
+            found["gone"] += [row for row in ask("history_orders_get", ticket=ticket) if row.ticket == ticket]
+        for symbol in symbols:
+            with contextlib.suppress(TerminalError):  # a symbol may be taken from the list at any time
+                found["ticks"][symbol] = self._ticks(ask, symbol)
+        for row in [*orders, *found["deals"], *found["positions"]]:
+            if row.symbol and row.symbol not in self._writer.digits:
+                with contextlib.suppress(TerminalError):
+                    self._writer.symbol(ask("symbol_info", row.symbol))
+        return found
+
+    def _ticks(self, ask: Asker, symbol: str) -> list[dict[str, Any]]:
+        if symbol not in self._writer.digits:
+            info = ask("symbol_info", symbol)
+            self._writer.symbol(info)
+            if not info.visible:
+                ask("symbol_select", symbol, True)
+        last, same = self._tick_at.get(symbol, (0, 0))
+        if not last:
+            newest = ask("symbol_info_tick", symbol)
+            self._clock.observe(symbol, newest.time_msc)
+            last = newest.time_msc - 1 if newest.time_msc else 0
+        if self._clock.repeats(int(time.time() * 1000)):
+            return self._newest(ask, symbol, last)
+        rows = ask("copy_ticks_from", symbol, last // 1000, TICKS, -1)
+        # Ticks of one millisecond are told apart by how many of them were told.
+        fresh = rows[rows["time_msc"] > last]
+        twins = rows[rows["time_msc"] == last][same:]
+        if not len(fresh) and not len(twins):
+            return []
+        newest_ms = int(rows["time_msc"][-1])
+        count = int((rows["time_msc"] == newest_ms).sum())
+        self._tick_at[symbol] = (newest_ms, count)
+        self._clock.observe(symbol, newest_ms)
+        return self._writer.ticks(symbol, [*twins, *fresh])
+
+    def _newest(self, ask: Asker, symbol: str, last: int) -> list[dict[str, Any]]:
+        """The newest tick alone: in an hour that comes twice ticks cannot be asked for by time."""
+        tick = ask("symbol_info_tick", symbol)
+        if tick.time_msc == last:
+            return []
+        self._tick_at[symbol] = (tick.time_msc, 1)
+        self._clock.observe(symbol, tick.time_msc)
+        return self._writer.ticks(symbol, [words.tick(tick)])
+
+    def _told(self, found: dict[str, Any]) -> None:
+        writer = self._writer
+        for symbol, ticks in found["ticks"].items():
+            for listener in self.listeners:
+                if symbol in listener.symbols:
+                    for tick in ticks:
+                        listener.tell({"type": "tick", "tick": tick})
+        rows = [writer.order(row) for row in found["orders"]]
+        gone = [writer.order(row) for row in found["gone"]]
+        deals = [writer.deal(row) for row in found["deals"]]
+        names = self._orders.client_ids(
+            {row["ticket"] for row in rows + gone} | {row["order"] for row in deals if row["order"]}
+        )
+        changed = [row for row in rows if self._open.get(row["ticket"]) != row]
+        for row in changed + gone:
+            self._say({"type": "order", "order": {**row, "client_id": names.get(row["ticket"])}})
+        for row in deals:
+            self._deals.add(row["ticket"])
+            self._say({"type": "deal", "deal": {**row, "client_id": names.get(row["order"] or 0)}})
+        self._open = {row["ticket"]: row for row in rows}
+        self._leaving -= {row["ticket"] for row in gone}
+        self._tell_positions({row.ticket: writer.position(row) for row in found["positions"]})
+        account = writer.account(found["account"])
+        kept = ("balance", "credit", "margin", "currency", "trade_allowed", "leverage")
+        if any(account[name] != self._account.get(name) for name in kept):
+            self._say({"type": "account", "account": account})
+        self._account = account
+        self._first = False
+
+    def _tell_positions(self, now: dict[int, dict[str, Any]]) -> None:
+        moving = {"current", "profit"}
+
+        def still(row: dict[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in row.items() if name not in moving}
+
+        for ticket, row in now.items():
+            before = self._positions.get(ticket)
+            if before is None or still(before) != still(row):
+                self._say({"type": "position", "position": row})
+        for ticket in self._positions.keys() - now.keys():
+            self._say({"type": "position", "position": {**self._positions[ticket], "volume": "0"}})
+        self._positions = now
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if self._first:
+            return  # what was there before the first look is no news
+        self.seq += 1
+        for listener in self.listeners:
+            listener.tell({**message, "seq": self.seq})

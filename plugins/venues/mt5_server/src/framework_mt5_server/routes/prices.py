@@ -1,0 +1,97 @@
+"""Symbols, ticks and bars."""
+# ruff: noqa: TC001 - FastAPI reads annotations at run time
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from framework_mt5_server import words
+from framework_mt5_server.routes.answers import Since, milliseconds
+from framework_mt5_server.schema import Symbol
+
+if TYPE_CHECKING:
+    from framework_mt5_server.server import Server
+    from framework_mt5_server.terminal import Asker
+
+BARS = 10_000
+TICKS = 10_000
+ALL_TICKS = -1
+type Timeframe = Annotated[str, Query(pattern="^(" + "|".join(words.TIMEFRAMES) + ")$")]
+
+
+def routes(server: Server) -> APIRouter:
+    """Symbols, ticks and bars."""
+    router = APIRouter()
+
+    @router.get("/symbol")
+    async def symbol(name: Symbol | None = None) -> dict[str, Any]:
+        """One symbol's terms; without a name, the names there are."""
+        if name is None:
+            rows = await server.terminal.do(lambda ask: ask("symbols_get"))
+            return {"symbols": [row.name for row in rows]}
+        return server.writer.symbol(await server.terminal.do(lambda ask: _shown(server, ask, name)))
+
+    @router.get("/ticks")
+    async def ticks(
+        symbol: Symbol, since: Since = None, limit: Annotated[int, Query(ge=1, le=TICKS)] = 1_000
+    ) -> dict[str, Any]:
+        """Ticks after a time, oldest first; without a time, the newest one."""
+        if since is None:
+            found = await server.terminal.do(lambda ask: _newest(server, ask, symbol))
+        else:
+            wall = server.clock.to_wall_ms(milliseconds(since))
+            found = await server.terminal.do(lambda ask: _after(server, ask, symbol, wall, limit + 1))
+        return {"ticks": found[:limit], "more": len(found) > limit}
+
+    @router.get("/ohlcv")
+    async def ohlcv(
+        symbol: Symbol,
+        timeframe: Timeframe,
+        count: Annotated[int, Query(ge=1, le=BARS)] = 100,
+        start: Since = None,
+        end: Since = None,
+    ) -> dict[str, Any]:
+        """The newest bars, the last one unfinished; or those that open between two times."""
+        number = words.TIMEFRAMES[timeframe]
+
+        def bars(ask: Asker) -> list[dict[str, Any]]:
+            _shown(server, ask, symbol)
+            if start is None:
+                rows = ask("copy_rates_from_pos", symbol, number, 0, count)
+            else:
+                until = datetime.now(UTC) + timedelta(days=1) if end is None else end
+                rows = ask("copy_rates_range", symbol, number, _wall(server, start), _wall(server, until))
+            return server.writer.bars(symbol, rows[:count])
+
+        return {"symbol": symbol, "timeframe": timeframe, "bars": await server.terminal.do(bars)}
+
+    return router
+
+
+def _shown(server: Server, ask: Asker, name: str) -> Any:
+    """A symbol's record; one that the terminal does not show yet is shown, or it has no prices."""
+    info = ask("symbol_info", name)
+    if not info.visible:
+        ask("symbol_select", name, True)
+    server.writer.symbol(info)
+    return info
+
+
+def _newest(server: Server, ask: Asker, symbol: str) -> list[dict[str, Any]]:
+    _shown(server, ask, symbol)
+    tick = ask("symbol_info_tick", symbol)
+    server.clock.observe(symbol, tick.time_msc)
+    return server.writer.ticks(symbol, [words.tick(tick)])
+
+
+def _after(server: Server, ask: Asker, symbol: str, wall_ms: int, count: int) -> list[dict[str, Any]]:
+    _shown(server, ask, symbol)
+    rows = ask("copy_ticks_from", symbol, wall_ms // 1000, count, ALL_TICKS)
+    return server.writer.ticks(symbol, [row for row in rows if row["time_msc"] > wall_ms])
+
+
+def _wall(server: Server, moment: datetime) -> datetime:
+    return datetime.fromtimestamp(server.clock.to_wall_ms(milliseconds(moment)) // 1000, tz=UTC)

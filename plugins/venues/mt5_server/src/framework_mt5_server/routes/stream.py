@@ -1,0 +1,104 @@
+"""How the server is, and the push stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from framework_mt5_server import __version__
+from framework_mt5_server.events import Events, Listener
+from framework_mt5_server.requests import HALTED
+from framework_mt5_server.wallclock import iso
+
+if TYPE_CHECKING:
+    from framework_mt5_server.server import Server
+
+SYMBOLS = 1_000
+
+
+def routes(server: Server) -> APIRouter:
+    """Health and events."""
+    router = APIRouter()
+    events = server.events
+
+    @router.get("/health")
+    async def health() -> dict[str, Any]:
+        """How the server, its terminal and its clock are."""
+        looked = events.looked_at
+        return {
+            "version": __version__,
+            "boot": events.boot,
+            "now": iso(int(time.time() * 1000)),
+            "connected": not server.terminal.trouble,
+            "trouble": server.terminal.trouble or None,
+            "waiting": server.terminal.waiting,
+            "wedged_seconds": round(server.terminal.wedged_seconds, 3),
+            "looked_seconds_ago": None if looked is None else round(time.monotonic() - looked, 3),
+            "clock": server.settings.terminal.clock,
+            "clock_trouble": server.clock.trouble(),
+            "halted": server.store.flag(HALTED) or None,
+            "in_doubt": len(server.orders.unsettled()),
+        }
+
+    @router.websocket("/events")
+    async def stream(socket: WebSocket) -> None:
+        if len(events.listeners) >= server.settings.events.clients:
+            await socket.close(1013, "too many streams")
+            return
+        await socket.accept()
+        listener = Listener()
+        events.listeners.add(listener)
+        try:
+            await socket.send_json(events.welcome())
+            hearing = asyncio.create_task(_hear(socket, listener))
+            try:
+                await _tell(socket, listener, server.settings.events.heartbeat_seconds, events, hearing)
+            finally:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the listener has gone
+        finally:
+            events.listeners.discard(listener)
+
+    return router
+
+
+async def _tell(
+    socket: WebSocket, listener: Listener, heartbeat: float, events: Events, hearing: asyncio.Task[None]
+) -> None:
+    while not hearing.done():
+        if listener.behind:
+            await socket.close(1013, "too far behind")
+            return
+        if not listener.waiting:
+            listener.news.clear()
+            news = asyncio.create_task(listener.news.wait())
+            await asyncio.wait({news, hearing}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
+            news.cancel()
+            if not listener.waiting:
+                await socket.send_json({"type": "heartbeat", "seq": events.seq})
+                continue
+        await socket.send_json(listener.waiting.popleft())
+    hearing.result()
+
+
+async def _hear(socket: WebSocket, listener: Listener) -> None:
+    """Take subscriptions until the socket closes; nonsense closes it."""
+    while True:
+        try:
+            message = await socket.receive_json()
+            symbols = {name for name in message["symbols"] if isinstance(name, str)}
+            if message["op"] == "subscribe" and len(symbols | listener.symbols) <= SYMBOLS:
+                listener.symbols |= symbols
+                continue
+            if message["op"] == "unsubscribe":
+                listener.symbols -= symbols
+                continue
+        except (ValueError, KeyError, TypeError):
+            pass  # answered as any other nonsense
+        await socket.close(1007, "say op and symbols")
+        return
