@@ -115,6 +115,7 @@ def test_a_change_to_winter_time_in_the_middle_of_a_session(rig_with, wait, tmp_
     assert rig.ask("GET", "/health")[1]["clock_trouble"] is None
 
 
+@pytest.mark.slow
 def test_a_fixed_offset_that_is_wrong_after_the_change_stops_trading(rig_with, wait, tmp_path, monkeypatch):
     change = int(time.time()) + 7
     zone_file(tmp_path / "zones" / "Test" / "Broker", (change, 3, 2))

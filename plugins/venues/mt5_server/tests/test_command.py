@@ -8,6 +8,7 @@ import sys
 import pytest
 
 
+@pytest.mark.slow
 def test_check_says_what_is_good_and_what_is_not(rig_with, command):
     rig = rig_with(serve=False)
     rig.broker.quote()
@@ -27,6 +28,7 @@ def test_check_says_what_is_good_and_what_is_not(rig_with, command):
     assert rig.broker("truth")["sent"] == []
 
 
+@pytest.mark.slow
 def test_keys_are_made_listed_and_revoked(rig_with, command):
     rig = rig_with(serve=False)
     key = json.loads(command("key", "new", rig.settings, "--label=node", "--json").stdout)["key"]
@@ -39,6 +41,7 @@ def test_keys_are_made_listed_and_revoked(rig_with, command):
     assert "otpauth://" in command("totp", "new", rig.settings).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -61,6 +64,7 @@ def test_wrong_settings_are_told_by_name(rig_with, command, change, words):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_other_machines_are_not_served_without_a_certificate(rig_with, command):
     rig = rig_with(serve=False)
     lines = [x for x in rig.settings.read_text().splitlines() if not x.startswith(("certificate", "key ="))]
@@ -90,6 +94,7 @@ def test_certificates_are_good_for_the_names_and_for_nobody_else(tmp_path, comma
     assert "there already" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_told(rig_with, command):
     rig = rig_with()
     text = rig.settings.read_text().replace("port = 0", f"port = {rig.port}")
@@ -99,6 +104,7 @@ def test_a_port_that_is_taken_is_told(rig_with, command):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_server_stops_when_it_is_told_to(rig_with):
     import signal
 

@@ -69,6 +69,7 @@ def test_the_stream_does_not_open_without_a_key(shared, websocket):
     assert refused.value.response.status_code in {401, 403}
 
 
+@pytest.mark.slow
 def test_scopes_hold_and_documentation_is_off(rig):
     order = {"client_id": "a", "symbol": "EURUSD", "type": "market", "side": "buy", "volume": "0.1"}
     assert rig.ask("POST", "/order", order, key="read")[1]["code"] == "SCOPE"
@@ -119,6 +120,7 @@ def test_keys_are_compared_in_constant_time_and_only_hashes_are_kept(tmp_path, m
     assert (tmp_path / "state.db").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_wrong_keys_are_soon_not_looked_at_any_more(rig_with):
     rig = rig_with(limits__failures_per_minute=5)
     answers = [rig.ask("GET", "/account", key=f"fmk_{n:012d}_x")[0] for n in range(12)]
@@ -128,11 +130,13 @@ def test_wrong_keys_are_soon_not_looked_at_any_more(rig_with):
     assert rig.ask("GET", "/account")[0] == 429
 
 
+@pytest.mark.slow
 def test_addresses_that_are_not_allowed_get_nothing(rig_with):
     rig = rig_with(listen__allow=["10.1.2.0/24"])
     assert rig.ask("GET", "/account")[1]["code"] == "ADDRESS"
 
 
+@pytest.mark.slow
 def test_a_key_may_not_send_faster_than_its_rate_but_may_always_take_away(rig_with):
     rig = rig_with(limits__orders_per_second=2, limits__reads_per_second=100)
     answers = [rig.order(f"r-{n}", volume="0.01")[0] for n in range(6)]
@@ -226,6 +230,7 @@ def test_brute_force_of_the_second_factor_gets_five_tries_in_a_quarter_of_an_hou
     assert not factor.accepts(totp.at(now + 7170), now + 7201)  # an older step
 
 
+@pytest.mark.slow
 def test_an_operator_goes_on_reads_the_log_and_revokes(rig):
     def headers(ahead):
         return {"X-TOTP": rig.totp.at(int(time.time()) + ahead)}

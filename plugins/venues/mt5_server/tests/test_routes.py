@@ -85,6 +85,7 @@ def test_a_pending_order_is_changed_and_removed_by_client_id_or_ticket(rig):
     assert rig.ask("GET", "/order/never")[0] == 404
 
 
+@pytest.mark.slow
 def test_an_expiration_is_given_in_utc_and_kept_by_the_brokers_clock(rig):
     body = {"type": "limit", "price": "1.09000", "filling": "return", "time": "specified"}
     sent = rig.order("t-1", **body, expiration="2031-07-01T12:00:00+02:00")[1]
@@ -95,6 +96,7 @@ def test_an_expiration_is_given_in_utc_and_kept_by_the_brokers_clock(rig):
     assert order["expiration"] == 1_940_677_200
 
 
+@pytest.mark.slow
 def test_a_client_id_is_one_order_however_often_it_arrives(rig):
     first, again = rig.order("once")[1], rig.order("once")[1]
     assert (first["repeated"], again["repeated"]) == (False, True)
@@ -154,6 +156,7 @@ def test_the_stream_tells_ticks_orders_deals_positions_and_money_in_order(rig, w
     assert [m["tick"]["bid"] for m in heard if m["type"] == "tick"][-1] == "1.10100"
 
 
+@pytest.mark.slow
 def test_a_slow_history_is_waited_for_and_every_deal_told_once(rig, websocket):
     rig.broker("conditions", history_lag=0.8)
     stream = websocket(rig)
@@ -175,6 +178,7 @@ def drain(stream):
         stream.recv(5)
 
 
+@pytest.mark.slow
 def test_nonsense_on_the_stream_closes_it(rig, websocket):
     from websockets.exceptions import ConnectionClosedError as ConnectionClosed
 
@@ -186,6 +190,7 @@ def test_nonsense_on_the_stream_closes_it(rig, websocket):
     assert rig.ask("GET", "/health")[0] == 200
 
 
+@pytest.mark.slow
 def test_one_call_at_a_time_reaches_the_terminal(rig):
     from concurrent.futures import ThreadPoolExecutor
 

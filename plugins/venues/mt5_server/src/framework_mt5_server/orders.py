@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framework_mt5_server.refusal import Refused
-from framework_mt5_server.search import Search
+from framework_mt5_server.search import Ambiguous, Search
 from framework_mt5_server.terminal import Stuck, TerminalError, Unreachable
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ class Orders:
         row = self.known(client_id)
         if row is None or row["state"] not in UNSETTLED or client_id in self._under_way:
             return None if row is None else self._outcome(row)
-        found = await self._terminal.do(lambda ask: self._search.find(ask, row))
+        try:
+            found = await self._terminal.do(lambda ask: self._search.find(ask, row))
+        except Ambiguous:
+            return self._outcome(row)
         if found is not None:
             answer = {"retcode": 10009, "comment": "found in the terminal's books", "found": True}
             return self._keep(client_id, DONE, answer | {"order": found})

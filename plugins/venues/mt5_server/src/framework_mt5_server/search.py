@@ -22,12 +22,17 @@ CLOCKS_MS = 5_000
 TAG = 13
 
 
+class Ambiguous(Exception):  # noqa: N818 - a state of knowledge, not a malfunction
+    """The books show orders that may be the intent's, or another intent's."""
+
+
 class Search:
     """Finds the ticket of an intent, by its magic number and its tag.
 
-    Where the broker has overwritten the comment, an order counts as the intent's when it has the same magic
-    number, symbol, type and volume, was placed after the intent, belongs to nobody else, and there is no
-    second such order and no second intent it could belong to.
+    Where the broker has overwritten the comment, an order may be the intent's when it has the same magic number,
+    symbol, type and volume, was placed after the intent, and belongs to nobody else. When there are as many such
+    orders as intents in doubt that look the same, they are given out in order: the terminal's thread sends one
+    after the other.
     """
 
     def __init__(self, store: Store, clock: ServerClock) -> None:
@@ -35,14 +40,27 @@ class Search:
         self._clock = clock
 
     def find(self, ask: Asker, row: sqlite3.Row) -> int | None:
-        """The ticket, if the books show it now; runs on the terminal's thread."""
+        """The ticket, or None when the books show nothing of it; runs on the terminal's thread.
+
+        Raises:
+            Ambiguous: They show something that may be it.
+        """
         request = json.loads(row["request"])
         alike = [order for order in self._books(ask, row) if self._is_like(order, row, request)]
         for order in alike:
             if order.comment[:TAG] == row["tag"]:
                 return int(order.ticket)
-        free = [order for order in alike if not _tagged(order.comment) and not self._taken(order.ticket)]
-        return int(free[0].ticket) if len(free) == 1 and not self._twins(row, request) else None
+        free = sorted(
+            int(order.ticket)
+            for order in alike
+            if not _tagged(order.comment) and not self._taken(order.ticket)
+        )
+        if not free:
+            return None
+        twins = self._twins(row, request)
+        if len(free) != len(twins):
+            raise Ambiguous(f"{len(free)} orders may be that of {len(twins)} client ids")
+        return free[twins.index(row["client_id"])]
 
     def _books(self, ask: Asker, row: sqlite3.Row) -> list[Any]:
         made = datetime.fromtimestamp(self._clock.to_wall_ms(row["made_ms"]) / 1000, tz=UTC)
@@ -65,16 +83,17 @@ class Search:
     def _taken(self, ticket: int) -> bool:
         return self._store.one("SELECT 1 FROM orders WHERE ticket = ?", (ticket,)) is not None
 
-    def _twins(self, row: sqlite3.Row, request: dict[str, Any]) -> bool:
-        """Whether another intent in doubt looks the same."""
+    def _twins(self, row: sqlite3.Row, request: dict[str, Any]) -> list[str]:
+        """The client ids in doubt that look the same, this one among them, in the order they came."""
         others = self._store.all(
-            "SELECT request FROM orders "
-            "WHERE state IN ('INTENT', 'IN_DOUBT') AND client_id != ? AND magic = ?",
-            (row["client_id"], row["magic"]),
+            "SELECT client_id, request FROM orders "
+            "WHERE state IN ('INTENT', 'IN_DOUBT') AND magic = ? ORDER BY made_ms, rowid",
+            (row["magic"],),
         )
         names = ("symbol", "type", "side", "volume")
         shape = [request.get(name) for name in names]
-        return any([json.loads(other["request"]).get(name) for name in names] == shape for other in others)
+        found = [(other["client_id"], json.loads(other["request"])) for other in others]
+        return [name for name, wanted in found if [wanted.get(part) for part in names] == shape]
 
 
 def _tagged(comment: str) -> bool:
