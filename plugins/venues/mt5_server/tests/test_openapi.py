@@ -8,7 +8,7 @@ from schemathesis.checks import not_a_server_error
 EXAMPLES = 40
 
 
-def fuzz(rig, EXAMPLES):
+def fuzz(rig, examples):
     """Ask every route with generated requests; returns how many were sent."""
     import requests
 
