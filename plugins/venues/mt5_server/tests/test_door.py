@@ -40,7 +40,8 @@ def described(made, tmp_path_factory):
     text = (folder / "server.toml").read_text().replace('"MetaTrader5"', '"framework_mt5_terminal"')
     (folder / "server.toml").write_text(text)
     _, app = application(load(folder / "server.toml"))
-    return app.openapi()
+    yield app.openapi()
+    app.state.server.close()
 
 
 def test_the_list_of_routes_below_is_complete(described):
@@ -210,7 +211,8 @@ def test_brute_force_of_the_second_factor_gets_five_tries_in_a_quarter_of_an_hou
     from framework_mt5_server.factor import Factor, Locked
     from framework_mt5_server.store import Store
 
-    factor = Factor(Store(tmp_path / "state.db"))
+    store = Store(tmp_path / "state.db")
+    factor = Factor(store)
     import pyotp
 
     totp = pyotp.parse_uri(factor.renew("test"))
@@ -228,6 +230,7 @@ def test_brute_force_of_the_second_factor_gets_five_tries_in_a_quarter_of_an_hou
     assert factor.accepts(totp.at(now + 7200), now + 7200)
     assert not factor.accepts(totp.at(now + 7200), now + 7201)
     assert not factor.accepts(totp.at(now + 7170), now + 7201)  # an older step
+    store.close()
 
 
 @pytest.mark.slow

@@ -30,9 +30,9 @@ class Search:
     """Finds the ticket of an intent, by its magic number and its tag.
 
     Where the broker has overwritten the comment, an order may be the intent's when it has the same magic
-    number, symbol, type and volume, was placed after the intent, and belongs to nobody else. When there are as
-    many such orders as intents in doubt that look the same, they are given out in order: the terminal's thread
-    sends one after the other.
+    number, symbol, type and volume, was placed after the intent, and belongs to nobody else. When there are
+    as many such orders as intents in doubt that look the same, they are given out in order: the terminal's
+    thread sends one after the other.
     """
 
     def __init__(self, store: Store, clock: ServerClock) -> None:

@@ -64,7 +64,12 @@ class Server:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.terminal.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let the terminal's thread end, and close the file."""
+        self.terminal.close()
+        self.store.close()
 
     def note(self, request: Request, status: int, detail: str) -> None:
         """A line in the audit log for a request that came through the door."""
@@ -86,6 +91,7 @@ def application(settings: Settings) -> tuple[ASGIApp, FastAPI]:
         responses=PROBLEMS,
         redirect_slashes=False,
     )
+    app.state.server = server
     answer_refusals(app, server)
     for part in (prices, account, orders, operator, stream):
         app.include_router(part.routes(server))
