@@ -37,15 +37,15 @@ def lifecycle(rest, sim):
     placed = rest.new_order(
         symbol="BTCUSDT", side="BUY", type="LIMIT", time_in_force="GTC", quantity=0.01, price=59999.9
     ).data()
-    assert (placed.status, placed.orig_qty, placed.price) == ("NEW", "0.010", "59999.9")
+    assert (placed.status, placed.orig_qty, placed.price) == ("NEW", "0.010", "59999.90")
     changed = rest.modify_order(
         symbol="BTCUSDT", side="BUY", quantity=0.02, price=59999.8, order_id=placed.order_id
     ).data()
-    assert (changed.orig_qty, changed.price) == ("0.020", "59999.8")
+    assert (changed.orig_qty, changed.price) == ("0.020", "59999.80")
     assert [o.order_id for o in rest.current_all_open_orders(symbol="BTCUSDT").data()] == [placed.order_id]
-    sim.quote("59999.7", "59999.8")
+    sim.quote("59999.70", "59999.80")
     filled = rest.query_order(symbol="BTCUSDT", order_id=placed.order_id).data()
-    assert (filled.status, filled.executed_qty, filled.cum_quote) == ("FILLED", "0.020", "1199.9960")
+    assert (filled.status, filled.executed_qty, filled.cum_quote) == ("FILLED", "0.020", "1199.99600")
     (trade,) = rest.account_trade_list(symbol="BTCUSDT").data()
     assert trade.commission == "0.23999920"
     (balance,) = rest.futures_account_balance_v3().data()
@@ -67,7 +67,7 @@ def test_binance_sdk_lives_through_an_order_with_a_private_key(kind, sim_with, t
     )
     pem, public = files_of(private, tmp_path)
     sim = sim_with(f"--public-key=mine={public}")
-    sim.quote("60000.0", "60000.1", last="60000.0")
+    sim.quote("60000.00", "60000.10", last="60000.00")
     lifecycle(client_of(sim, api_key="mine", private_key=pem), sim)
 
     stranger, _ = files_of(ed25519.Ed25519PrivateKey.generate(), tmp_path)

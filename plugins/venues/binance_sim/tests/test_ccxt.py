@@ -42,7 +42,7 @@ def test_ccxt_trades_and_every_amount_agrees_to_the_last_digit(client, sim):
     assert {client.fetch_order(o["id"], BTC)["status"] for o in (bought, sold)} == {"closed"}
 
     first, second = client.fetch_my_trades(BTC)
-    assert [t["info"]["price"] for t in (first, second)] == ["60000.1", "60500.3"]
+    assert [t["info"]["price"] for t in (first, second)] == ["60000.10", "60500.30"]
     # 0.012 x 60000.1 x 0.05 %, and 0.005 x 60500.3 x 0.05 %
     assert [t["info"]["commission"] for t in (first, second)] == ["0.36000060", "0.15125075"]
     assert second["info"]["realizedPnl"] == "2.50100000"  # 0.005 x (60500.3 - 60000.1)

@@ -69,7 +69,8 @@ def test_a_request_is_let_in_by_key_signature_and_time(sim):
         (limit("BUY", "0", "59000"), -4003),
         (limit("BUY", "1001", "59000"), -4005),
         (market("BUY", "121"), -4005),
-        (limit("BUY", "0.010", "59000.55"), -1111),
+        (limit("BUY", "0.010", "59000.55"), -4014),
+        (limit("BUY", "0.010", "59000.555"), -1111),
         (limit("BUY", "0.010", "5000000"), -4002),
         (limit("BUY", "0.010", "500"), -4013),
         (limit("BUY", "0.010", "63100"), -4016),
@@ -81,7 +82,7 @@ def test_a_request_is_let_in_by_key_signature_and_time(sim):
         (market("BUY", "0.010", price="59000"), -1106),
         (limit("BUY", "0.010", "59000", reduceOnly="true"), -2022),
         (limit("BUY", "10", "59000"), -2019),
-        (limit("BUY", "0.010", "60000.1", tif="GTX"), -5022),
+        (limit("BUY", "0.010", "60000.10", tif="GTX"), -5022),
         (limit("BUY", "0.010", "59000", tif="FOK"), -5021),
         (limit("BUY", "0.010", "59000", tif="GTD"), -1102),
         (limit("BUY", "0.010", "59000", tif="GTD", goodTillDate=1), -5040),
@@ -98,19 +99,19 @@ def test_a_filter_of_zero_is_no_filter(sim_with, tmp_path):
     rules = tmp_path / "symbols.json"
     rules.write_text('[{"symbol": "BTCUSDT", "min_notional": "0", "multiplier_up": "0", "max_qty": "0"}]')
     sim = sim_with(f"--symbols={rules}")
-    sim.quote("60000.0", "60000.1", last="60000.0")
+    sim.quote("60000.00", "60000.10", last="60000.00")
     sim.ask("POST", ORDER, **limit("BUY", "0.001", "100000"))
     assert sim.truth()["orders"][0]["status"] == "FILLED"
 
 
 def test_times_in_force(sim):
-    sim.quote("60000.0", "60000.1", ask_size="0.010", levels=1)
-    ioc = sim.ask("POST", ORDER, **limit("BUY", "0.030", "60000.1", tif="IOC", newOrderRespType="RESULT"))
+    sim.quote("60000.00", "60000.10", ask_size="0.010", levels=1)
+    ioc = sim.ask("POST", ORDER, **limit("BUY", "0.030", "60000.10", tif="IOC", newOrderRespType="RESULT"))
     assert (ioc["status"], ioc["executedQty"]) == ("EXPIRED", "0.010")
-    sim.quote("60000.0", "60000.1", ask_size="0.010", levels=3)
-    fok = sim.ask("POST", ORDER, **limit("BUY", "0.030", "60000.3", tif="FOK", newOrderRespType="RESULT"))
-    assert (fok["status"], fok["cumQuote"]) == ("FILLED", "1800.0060")  # 0.010 at .1, .2 and .3
-    gtx = sim.ask("POST", ORDER, **limit("BUY", "0.010", "60000.0", tif="GTX"))
+    sim.quote("60000.00", "60000.10", ask_size="0.010", levels=3)
+    fok = sim.ask("POST", ORDER, **limit("BUY", "0.030", "60000.30", tif="FOK", newOrderRespType="RESULT"))
+    assert (fok["status"], fok["cumQuote"]) == ("FILLED", "1800.00600")  # 0.010 at .1, .2 and .3
+    gtx = sim.ask("POST", ORDER, **limit("BUY", "0.010", "60000.00", tif="GTX"))
     gtd = sim.ask(
         "POST",
         ORDER,
@@ -123,26 +124,26 @@ def test_times_in_force(sim):
 
 
 def test_a_limit_order_takes_what_it_may_and_rests_with_the_rest(sim):
-    sim.quote("60000.0", "60000.1", ask_size="0.010", levels=1)
-    placed = sim.ask("POST", ORDER, **limit("BUY", "0.025", "60000.1"))
+    sim.quote("60000.00", "60000.10", ask_size="0.010", levels=1)
+    placed = sim.ask("POST", ORDER, **limit("BUY", "0.025", "60000.10"))
     assert order(sim, placed["orderId"])["status"] == "PARTIALLY_FILLED"
-    sim.quote("60000.0", "60000.1", ask_size="0.005", levels=1)
+    sim.quote("60000.00", "60000.10", ask_size="0.005", levels=1)
     assert order(sim, placed["orderId"])["executedQty"] == "0.015"
-    sim.quote("59990.0", "59990.1")
+    sim.quote("59990.00", "59990.10")
     assert order(sim, placed["orderId"])["status"] == "FILLED"
     trades = sim.ask("GET", "/fapi/v1/userTrades", **BTC)
     assert [(t["price"], t["qty"], t["maker"]) for t in trades] == [
-        ("60000.1", "0.010", False),
-        ("60000.1", "0.005", True),
-        ("60000.1", "0.010", True),  # a resting order fills at its own price
+        ("60000.10", "0.010", False),
+        ("60000.10", "0.005", True),
+        ("60000.10", "0.010", True),  # a resting order fills at its own price
     ]
 
 
 def test_a_trade_through_a_resting_order_fills_it_and_one_at_its_price_does_not(sim):
-    placed = sim.ask("POST", ORDER, **limit("BUY", "0.020", "59990.0"))
-    sim.quote("60000.0", "60000.1", last="59990.0", last_size="5")
+    placed = sim.ask("POST", ORDER, **limit("BUY", "0.020", "59990.00"))
+    sim.quote("60000.00", "60000.10", last="59990.00", last_size="5")
     assert order(sim, placed["orderId"])["executedQty"] == "0.000"
-    sim.quote("60000.0", "60000.1", last="59989.9", last_size="0.008")
+    sim.quote("60000.00", "60000.10", last="59989.90", last_size="0.008")
     assert order(sim, placed["orderId"])["executedQty"] == "0.008"
 
 
@@ -163,9 +164,9 @@ def test_an_order_is_changed_in_place(sim):
     same = {**BTC, "orderId": placed["orderId"], "side": "BUY"}
     assert sim.refused("PUT", ORDER, **same, quantity="0.010", price="59000") == -5027
     assert sim.refused("PUT", ORDER, **same, quantity="0.010") == -1102
-    assert sim.refused("PUT", ORDER, **same, quantity="0.010", price="59000.01") == -1111
+    assert sim.refused("PUT", ORDER, **same, quantity="0.010", price="59000.01") == -4014
     assert sim.refused("PUT", ORDER, **{**same, "orderId": 1}, quantity="0.010", price="59001") == -2013
-    changed = sim.ask("PUT", ORDER, **same, quantity="0.020", price="60000.1")
+    changed = sim.ask("PUT", ORDER, **same, quantity="0.020", price="60000.10")
     assert (changed["orderId"], changed["status"], changed["avgPrice"]) == (
         placed["orderId"],
         "FILLED",
@@ -195,23 +196,23 @@ def test_a_batch_answers_for_each_order(sim):
 
 def test_profit_fees_and_funding_add_up_to_the_wallet(sim):
     sim.ask("POST", ORDER, **market("BUY", "0.010"))  # at 60000.1
-    sim.quote("60100.0", "60100.1", last="60100.0")
+    sim.quote("60100.00", "60100.10", last="60100.00")
     sim.ask("POST", ORDER, **market("BUY", "0.030"))  # at 60100.1: mean 60075.1
-    sim.quote("60200.0", "60200.1", last="60200.0")
-    sim.control("/mark", symbol="BTCUSDT", price="60200.0")
+    sim.quote("60200.00", "60200.10", last="60200.00")
+    sim.control("/mark", symbol="BTCUSDT", price="60200.00")
     sim.control("/funding", symbol="BTCUSDT", rate="0.0001")  # longs pay 0.040 x 60200 x 0.0001
     sim.ask("POST", ORDER, **market("SELL", "0.060"))  # at 60200.0: closes 0.040, opens 0.020 short
     kinds = {}
     for row in sim.ask("GET", "/fapi/v1/income", limit=1_000):
         kinds[row["incomeType"]] = kinds.get(row["incomeType"], 0) + Decimal(row["income"])
-    assert kinds["REALIZED_PNL"] == Decimal("0.040") * (Decimal("60200.0") - Decimal("60075.1"))
+    assert kinds["REALIZED_PNL"] == Decimal("0.040") * (Decimal("60200.00") - Decimal("60075.10"))
     assert kinds["FUNDING_FEE"] == Decimal("-0.2408")
     assert kinds["COMMISSION"] == -Decimal("0.0005") * (
         Decimal("600.001") + Decimal("1803.003") + Decimal(3612)
     )
     assert Decimal(sim.truth()["wallet"]["USDT"]) == Decimal(10_000) + sum(kinds.values())
     (held,) = sim.ask("GET", "/fapi/v3/positionRisk")
-    assert (held["positionAmt"], Decimal(held["entryPrice"])) == ("-0.020", Decimal("60200.0"))
+    assert (held["positionAmt"], Decimal(held["entryPrice"])) == ("-0.020", Decimal("60200.00"))
 
 
 def test_a_reduce_only_order_never_turns_the_position(sim):
@@ -249,7 +250,7 @@ def test_leverage_and_margin_type_are_set_and_refused(sim):
 @pytest.mark.parametrize(
     ("kind", "side", "trigger", "quotes", "status"),
     [
-        ("STOP_MARKET", "SELL", "59900", ["59950", "59899.9"], "FILLED"),
+        ("STOP_MARKET", "SELL", "59900", ["59950", "59899.90"], "FILLED"),
         ("STOP_MARKET", "BUY", "60100", ["60050", "60100"], "FILLED"),
         ("TAKE_PROFIT_MARKET", "SELL", "60100", ["60050", "60100"], "FILLED"),
         ("TAKE_PROFIT_MARKET", "BUY", "59900", ["59950", "59900"], "FILLED"),
@@ -277,10 +278,10 @@ def test_a_conditional_order_becomes_an_order_at_its_price(sim, kind, side, trig
 def test_a_trailing_stop_follows_the_price(sim):
     stop = algo("TRAILING_STOP_MARKET", "SELL", quantity="0.010", callbackRate="1", clientAlgoId="trail")
     sim.ask("POST", ALGO, **stop)
-    for last in ("61000.0", "60800.0", "62000.0", "61390.0"):
+    for last in ("61000.00", "60800.00", "62000.00", "61390.00"):
         sim.quote(last, str(Decimal(last) + Decimal("0.1")), last=last)
     assert sim.truth()["orders"] == []
-    sim.quote("61380.0", "61380.1", last="61380.0")  # 1 % below 62000
+    sim.quote("61380.00", "61380.10", last="61380.00")  # 1 % below 62000
     assert sim.truth()["orders"][0]["status"] == "FILLED"
 
 
@@ -294,7 +295,7 @@ def test_a_conditional_order_that_would_trigger_at_once_is_refused(sim):
     )
     assert (
         sim.refused("POST", ALGO, **algo("STOP_MARKET", "SELL", quantity="0.010", triggerPrice="59900.01"))
-        == -1111
+        == -4014
     )
     trail = algo("TRAILING_STOP_MARKET", "SELL", quantity="0.010", callbackRate="11")
     assert sim.refused("POST", ALGO, **trail) == -2007
@@ -313,7 +314,7 @@ def test_a_stop_may_close_whatever_is_held(sim):
     sim.ask("POST", ALGO, **close)
     assert sim.refused("POST", ALGO, **close) == -4130
     sim.ask("POST", ORDER, **market("SELL", "0.010"))
-    sim.quote("59800.0", "59800.1")  # no trade: the mark price moves
+    sim.quote("59800.00", "59800.10")  # no trade: the mark price moves
     assert sim.truth()["positions"] == []
     assert sim.truth()["orders"][-1]["origQty"] == "0.020"
 

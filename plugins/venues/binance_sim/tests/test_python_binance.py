@@ -24,18 +24,18 @@ def client(sim):
 def test_python_binance_lives_through_an_order(client, sim):
     client.futures_change_leverage(symbol="BTCUSDT", leverage=10)
     order = client.futures_create_order(
-        symbol="BTCUSDT", side="SELL", type="LIMIT", timeInForce="GTC", quantity="0.020", price="60050.5"
+        symbol="BTCUSDT", side="SELL", type="LIMIT", timeInForce="GTC", quantity="0.020", price="60050.50"
     )
     assert order["status"] == "NEW"
     assert client.futures_get_order(symbol="BTCUSDT", orderId=order["orderId"])["origQty"] == "0.020"
-    sim.quote("60050.5", "60050.6", bid_size="0.015", levels=1)
+    sim.quote("60050.50", "60050.60", bid_size="0.015", levels=1)
     assert client.futures_get_open_orders(symbol="BTCUSDT")[0]["executedQty"] == "0.015"
-    sim.quote("60050.5", "60050.6")
+    sim.quote("60050.50", "60050.60")
     filled = client.futures_get_order(symbol="BTCUSDT", orderId=order["orderId"])
     assert (filled["status"], filled["avgPrice"], filled["cumQuote"]) == (
         "FILLED",
         "60050.50000",
-        "1201.0100",
+        "1201.01000",
     )
 
     # maker fees: 0.02 % of 0.015 and 0.005 of it
@@ -46,14 +46,14 @@ def test_python_binance_lives_through_an_order(client, sim):
     (balance,) = client.futures_account_balance()
     assert Decimal(balance["balance"]) == Decimal(10_000) - sum(map(Decimal, fees))
     (risk,) = client.futures_position_information(symbol="BTCUSDT")
-    assert (risk["positionAmt"], Decimal(risk["entryPrice"])) == ("-0.020", Decimal("60050.5"))
+    assert (risk["positionAmt"], Decimal(risk["entryPrice"])) == ("-0.020", Decimal("60050.50"))
     assert Decimal(risk["unRealizedProfit"]) == Decimal("-0.001")  # the middle is half a tick above
 
 
 def test_python_binance_sees_the_codes(client):
     cases = [
         ({"quantity": "0.0001", "price": "59000"}, -1111),
-        ({"quantity": "0.010", "price": "59000.05"}, -1111),
+        ({"quantity": "0.010", "price": "59000.05"}, -4014),
         ({"quantity": "0.001", "price": "59000"}, -4164),
         ({"quantity": "0.010", "price": "100"}, -4013),
         ({"quantity": "0.010", "price": "70000"}, -4016),

@@ -54,15 +54,15 @@ def test_the_market_is_heard_by_subscription(sim):
             "btcusdt@kline_1m",
         ]
         subscribed(socket, *names)
-        sim.quote("60001.0", "60001.1", bid_size="3", last="60001.1", last_size="0.5")
+        sim.quote("60001.00", "60001.10", bid_size="3", last="60001.10", last_size="0.5")
         heard = {}
         while len(heard) < 5:
             message = json.loads(socket.recv(timeout=5))
             heard[message["e"] + str(len(message.get("b", "")) == 5)] = message
-        assert heard["bookTickerFalse"]["b"] == "60001.0"
-        assert (heard["aggTradeFalse"]["p"], heard["aggTradeFalse"]["m"]) == ("60001.1", False)
-        assert heard["depthUpdateTrue"]["b"][0] == ["60001.0", "3.000"]
-        assert heard["klineFalse"]["k"]["c"] == "60001.1"
+        assert heard["bookTickerFalse"]["b"] == "60001.00"
+        assert (heard["aggTradeFalse"]["p"], heard["aggTradeFalse"]["m"]) == ("60001.10", False)
+        assert heard["depthUpdateTrue"]["b"][0] == ["60001.00", "3.000"]
+        assert heard["klineFalse"]["k"]["c"] == "60001.10"
         socket.send(json.dumps({"method": "UNSUBSCRIBE", "params": names[1:], "id": 2}))
         socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 3}))
         answers = until(socket, lambda m: m.get("id") == 3)
@@ -145,17 +145,17 @@ def test_a_listen_key_lives_an_hour_from_its_last_sign(sim):
 
 def test_the_account_is_told_of_every_change(sim):
     with opened(f"{sim.ws}/private/ws?listenKey={key_of(sim)}") as socket:
-        placed = order(sim, type="LIMIT", price="59990.0", timeInForce="GTC", newClientOrderId="one")
+        placed = order(sim, type="LIMIT", price="59990.00", timeInForce="GTC", newClientOrderId="one")
         sim.ask(
             "PUT",
             "/fapi/v1/order",
             symbol="BTCUSDT",
             side="BUY",
             orderId=placed["orderId"],
-            price="59991.0",
+            price="59991.00",
             quantity="0.020",
         )
-        sim.quote("59990.8", "59990.9", ask_size="0.005", levels=1)
+        sim.quote("59990.80", "59990.90", ask_size="0.005", levels=1)
         sim.ask("DELETE", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="one")
         heard = until(socket, lambda m: m["e"] == "ORDER_TRADE_UPDATE" and m["o"]["X"] == "CANCELED")
         updates = [m["o"] for m in heard if m["e"] == "ORDER_TRADE_UPDATE"]
@@ -166,7 +166,7 @@ def test_the_account_is_told_of_every_change(sim):
             ("CANCELED", "CANCELED", "0.005"),
         ]
         trade = updates[2]
-        assert (trade["L"], trade["l"], trade["m"], trade["n"]) == ("59991.0", "0.005", True, "0.05999100")
+        assert (trade["L"], trade["l"], trade["m"], trade["n"]) == ("59991.00", "0.005", True, "0.05999100")
         (account,) = [m["a"] for m in heard if m["e"] == "ACCOUNT_UPDATE"]
         assert account["B"][0]["wb"] == "9999.94000900"
         stop = {
@@ -177,7 +177,7 @@ def test_the_account_is_told_of_every_change(sim):
             "quantity": "0.005",
         }
         sim.ask("POST", "/fapi/v1/algoOrder", **stop, triggerPrice="59900", clientAlgoId="stop")
-        sim.quote("59899.9", "59900.0", last="59900.0")
+        sim.quote("59899.90", "59900.00", last="59900.00")
         heard = until(socket, lambda m: m["e"] == "ALGO_UPDATE" and m["o"]["X"] == "FINISHED")
         assert [m["o"]["X"] for m in heard if m["e"] == "ALGO_UPDATE"] == [
             "NEW",
@@ -306,7 +306,7 @@ def test_orders_go_over_the_websocket_api(sim):
             quantity="0.020",
             price="59001",
         )
-        assert changed["result"]["price"] == "59001.0"
+        assert changed["result"]["price"] == "59001.00"
         assert (
             call(sim, socket, "order.cancel", symbol="BTCUSDT", orderId=number)["result"]["status"]
             == "CANCELED"

@@ -70,8 +70,8 @@ class Symbol:
 
     @property
     def price_decimals(self) -> int:
-        """Decimals of a price."""
-        return decimals(self.tick)
+        """Decimals that a price is written with: as many as the tick is, 2 of 0.10."""
+        return places(self.tick)
 
     @property
     def size_decimals(self) -> int:
@@ -91,10 +91,15 @@ class Symbol:
         return format(value.quantize(D(1).scaleb(-self.price_decimals - self.size_decimals)), "f")
 
 
-def decimals(step: Decimal) -> int:
-    """The decimals of a step: 1 of 0.10."""
-    exponent = step.normalize().as_tuple().exponent
+def places(number: Decimal) -> int:
+    """The decimals a number is written with."""
+    exponent = number.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def decimals(number: Decimal) -> int:
+    """The decimals a number needs: 1 of 0.10."""
+    return places(number.normalize())
 
 
 _FUTURES = Symbol(

@@ -132,7 +132,7 @@ class Algos:
         if algo.activate and (algo.activate >= now if algo.side == "BUY" else algo.activate <= now):
             raise Refused(IMMEDIATELY)
         if not algo.activate:
-            algo.extreme = now
+            algo.activate = algo.extreme = now
 
     def _trigger(self, algo: Algo) -> None:
         exchange, now = self._exchange, self._exchange.ms()

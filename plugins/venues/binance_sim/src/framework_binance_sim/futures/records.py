@@ -221,7 +221,7 @@ class Algo:
     def body(self) -> dict[str, Any]:
         """As REST writes it."""
         symbol, order = self.symbol, self.order
-        return {
+        row: dict[str, Any] = {
             "algoId": self.number,
             "clientAlgoId": self.client_id,
             "algoType": "CONDITIONAL",
@@ -234,8 +234,6 @@ class Algo:
             "algoStatus": self.status,
             "actualOrderId": str(self.actual) if self.actual else "",
             "actualPrice": order.average if order else "0.00000",
-            "executedQty": symbol.size(order.filled if order else ZERO),
-            "avgPrice": order.average if order else "0.00000",
             "triggerPrice": symbol.price(self.trigger),
             "price": symbol.price(self.price),
             "icebergQuantity": None,
@@ -250,13 +248,14 @@ class Algo:
             "closePosition": self.close_position,
             "priceProtect": False,
             "reduceOnly": self.reduce_only,
-            "activatePrice": symbol.price(self.activate) if self.activate else "",
-            "callbackRate": format(self.callback, "f") if self.callback else "",
             "createTime": self.created,
             "updateTime": self.updated,
             "triggerTime": self.triggered,
             "goodTillDate": self.good_till,
         }
+        if self.callback:
+            row |= {"activatePrice": symbol.price(self.activate), "callbackRate": format(self.callback, "f")}
+        return row
 
     def event(self, ms: int, reason: str = "") -> dict[str, Any]:
         """As ALGO_UPDATE writes it."""
