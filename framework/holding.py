@@ -100,6 +100,11 @@ class Holding:
         self._entry, self._stop = entry, stop
         self._working.update(others, (entry,) if stop is None else (entry, stop))
 
+    def protect(self, stop: ClientOrderId, others: Iterable[ClientOrderId]) -> None:
+        """Note a stop and what goes with it, sent after the entry; call it before submitting."""
+        self._stop = stop
+        self._working.update(others, (stop,))
+
     def send_exit(self, order_id: ClientOrderId) -> None:
         """Note an exit; call it before submitting."""
         self._working.add(order_id)

@@ -101,34 +101,43 @@ def simulate(
     seed: int = 0,
     gaps: float = 0.0,
     silent: float = 0.0,
+    venue: str = VENUE,
 ) -> SimulatedMarket:
     """Make a market and write it to a catalog.
 
     Args:
         catalog: A folder that does not exist yet.
         presets: Instrument presets such as `EURUSD`, `BTCUSDT-PERP`, `ES` or `equity:AAPL`; they trade at
-            venue `SIM`, one stream each, independent of each other.
+            `venue`, one stream each, independent of each other.
         kind: What flows.
         step: The size of a bar, such as `5-MINUTE`; for quotes and trades, the mean time between two.
         length: Events of each stream, before gaps.
         seed: Same arguments and seed, same market.
         gaps: The share of events missing, in runs of up to twenty.
         silent: The share of bars in which nothing trades: one price, no volume. Bars only.
+        venue: Where all of it trades.
 
     Raises:
         DataError: There is no such preset.
     """
+    listed = [(preset, find_instrument(preset, venue)) for preset in presets]
     tapes = tuple(
-        _tape(preset, kind, step, length, random.Random(f"{seed} {number} {preset}"), gaps, silent)  # noqa: S311 - simulated prices, not secrets
-        for number, preset in enumerate(presets)
+        _tape(each, kind, step, length, random.Random(f"{seed} {number} {each[0]}"), gaps, silent)  # noqa: S311 - simulated prices, not secrets
+        for number, each in enumerate(listed)
     )
     return SimulatedMarket(write(catalog, tapes), tapes)
 
 
 def _tape(
-    preset: str, kind: DataKind, step: str, length: int, rng: random.Random, gaps: float, silent: float
+    listed: tuple[str, Any],
+    kind: DataKind,
+    step: str,
+    length: int,
+    rng: random.Random,
+    gaps: float,
+    silent: float,
 ) -> Tape:
-    instrument = find_instrument(preset, VENUE)
+    preset, instrument = listed
     count, _, unit = step.partition("-")
     seconds = int(count) * SECONDS[unit]
     name = f"{instrument.id}-{step}-LAST-EXTERNAL" if kind == "bars" else str(instrument.id)

@@ -53,7 +53,10 @@ class ReadmeKit(Kit):
     """All that the plugin registers."""
 
     presets: ClassVar[tuple[str, ...]] = ("EURUSD",)
-    """What the simulated market trades, all at venue `SIM`."""
+    """What the simulated market trades, all at `venue`."""
+
+    venue: ClassVar[str] = VENUE
+    """The name of the venue, where the plugin allows only one."""
 
     step: ClassVar[str] = "1-HOUR"
     """The size of a bar: `EUR/USD.SIM-1-HOUR-LAST-EXTERNAL` in the README's settings."""
@@ -95,7 +98,12 @@ class ReadmeKit(Kit):
         if not used & names:
             return f"its YAML uses {', '.join(map(str, used))}, and the plugin offers {', '.join(names)}"
         market = simulate(
-            folder / "catalog", self.presets, step=self.step, length=self.length, seed=self.seed
+            folder / "catalog",
+            self.presets,
+            step=self.step,
+            length=self.length,
+            seed=self.seed,
+            venue=self.venue,
         )
         try:
             result = run_node(
@@ -123,7 +131,7 @@ class ReadmeKit(Kit):
             "mode": "backtest",
             "name": "readme",
             "catalog": str(market.catalog),
-            "venues": [{"name": VENUE, "use": TEST_VENUE.name}],
+            "venues": [{"name": self.venue, "use": TEST_VENUE.name}],
             "data": list(market.streams()),
             "strategies": [{"id": "flow", "use": RANDOM_FLOW.name, "config": flow}],
             "log": {"level": "off"},

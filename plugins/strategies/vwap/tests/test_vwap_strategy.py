@@ -370,6 +370,38 @@ def test_with_hedging_the_position_that_was_opened_is_the_one_closed(bench):
     assert engine.cache.positions_total_count() == 1
 
 
+# exits that follow the fill
+
+
+def test_after_fill_the_same_stop_and_target_are_sent_when_the_entry_has_filled(bench):
+    bench.play([*DIP, CALM], exits="after_fill", close_on_stop=False)
+    assert [orders for _, orders in bench.sent] == [[order] for order in LONG_BRACKET]
+    assert bench.fills() == [(4, "BUY", 100, "96.00")]
+
+
+@pytest.mark.parametrize(
+    ("bar", "price"), [((96, 97, 89, 90), "89.25"), ((96, 105, 96, 104), "104.50")], ids=["stop", "target"]
+)
+def test_after_fill_one_exit_that_fills_cancels_the_other(bench, bar, price):
+    alone = {"exits": "after_fill", "exit_at_vwap": False, "close_on_stop": False, "side": "long"}
+    engine = bench.play([*DIP, bar], **alone)
+    assert bench.fills()[1][3] == price
+    assert engine.cache.positions_open_count() == 0
+    assert engine.cache.orders_open() == []
+
+
+def test_after_fill_a_denied_entry_has_no_exits(bench):
+    bench.deny = lambda orders: "no"
+    bench.play([*DIP, CALM], exits="after_fill")
+    assert [orders for _, orders in bench.sent] == [[LONG_BRACKET[0]]]
+
+
+def test_after_fill_a_position_whose_stop_is_denied_is_closed_at_the_next_bar(bench):
+    bench.deny = lambda orders: "no" if orders[0].order_type.name == "STOP_MARKET" else None
+    bench.play([*DIP, CALM, CALM], exits="after_fill", close_on_stop=False)
+    assert [(number, side) for number, side, *_ in bench.fills()] == [(4, "BUY"), (5, "SELL")]
+
+
 # runs
 
 

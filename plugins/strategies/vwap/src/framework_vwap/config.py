@@ -75,6 +75,13 @@ class VwapConfig(PluginConfig, frozen=True, kw_only=True):
     atr_period: Annotated[int, msgspec.Meta(ge=1, description="Bars of Wilder's average true range.")] = 14
     stop_atr: Annotated[float, msgspec.Meta(gt=0.0, description="Stop distance, in ATRs.")] = 2.0
     target_atr: Annotated[float, msgspec.Meta(gt=0.0, description="Take-profit distance, in ATRs.")] = 3.0
+    exits: Annotated[
+        Literal["bracket", "after_fill"],
+        msgspec.Meta(
+            description="Stop and take-profit travel with the entry, or are sent when it has filled: for a "
+            "venue that takes no linked orders."
+        ),
+    ] = "bracket"
     exit_at_vwap: Annotated[
         bool,
         msgspec.Meta(

@@ -19,7 +19,7 @@ from framework_vwap.session_vwap import SessionVwap
 from framework_vwap.signals import AcceptAll, Signal
 
 if TYPE_CHECKING:
-    from nautilus_trader.model import Bar, BarType, InstrumentId
+    from nautilus_trader.model import Bar, BarType, ClientOrderId, InstrumentId, Price
 
     from framework_vwap.config import VwapConfig
     from framework_vwap.signals import SignalFilter
@@ -29,6 +29,7 @@ class Line:
     """All that the strategy knows of one instrument."""
 
     __slots__ = (
+        "alone",
         "atr",
         "bars_flat",
         "beyond",
@@ -50,6 +51,8 @@ class Line:
         self.opened_before = 0  # trades opened before this session
         self.beyond = 0  # the band the last close was beyond: 1 upper, -1 lower, 0 neither
         self.bars_flat = cooldown_bars  # bars closed since the last trade
+        # An entry that was sent alone, with the prices of the stop and the target that are to follow it.
+        self.alone: tuple[ClientOrderId, Price, Price] | None = None
 
     def update(self, bar: Bar, entry_band: float) -> int:
         """Add the bar; 1 or -1 when its close crossed the upper or the lower band."""
@@ -122,6 +125,8 @@ class Vwap(Strategy):
             # The cache cannot be read inside the engine's synchronous events, and a fill is not one.
             filled = isinstance(event, OrderFilled) and self.cache.is_order_closed(event.client_order_id)
             line.holding.on_order(event, filled=filled)
+            if filled and self._settings.exits == "after_fill":
+                self._follow(line, event)
 
     def on_position_event(self, event: Any) -> None:
         """Keep the position, and start the cooldown when it is gone."""
@@ -159,15 +164,36 @@ class Vwap(Strategy):
         close, atr = bar.close.as_decimal(), line.atr.value
         away = -direction * self._settings.stop_atr * atr
         toward = direction * self._settings.target_atr * atr
+        side = OrderSide.BUY if direction > 0 else OrderSide.SELL
+        prices = tick_beyond(close, away, line.instrument), tick_beyond(close, toward, line.instrument)
+        if self._settings.exits == "after_fill":
+            alone = self.order_factory.market(line.instrument.id, side, line.quantity)
+            line.alone = alone.client_order_id, *prices
+            line.holding.send_entry(alone.client_order_id, None, [])
+            self.submit_order(alone)
+            return
         entry, stop, target = self.order_factory.bracket(
-            line.instrument.id,
-            OrderSide.BUY if direction > 0 else OrderSide.SELL,
-            line.quantity,
-            sl_trigger_price=tick_beyond(close, away, line.instrument),
-            tp_price=tick_beyond(close, toward, line.instrument),
+            line.instrument.id, side, line.quantity, sl_trigger_price=prices[0], tp_price=prices[1]
         )
         line.holding.send_entry(entry.client_order_id, stop.client_order_id, [target.client_order_id])
         self.submit_order_list([entry, stop, target])
+
+    def _follow(self, line: Line, event: OrderFilled) -> None:
+        """Send stop and target when the entry has filled; when one of them has, cancel the other."""
+        if line.alone is None or event.client_order_id != line.alone[0]:
+            self._cancel(line)
+            return
+        _, stop_price, target_price = line.alone
+        line.alone = None
+        away = OrderSide.SELL if event.order_side == OrderSide.BUY else OrderSide.BUY
+        entry = self.cache.order(event.client_order_id)
+        size = event.last_qty if entry is None else entry.filled_qty
+        make, traded = self.order_factory, event.instrument_id
+        stop = make.stop_market(traded, away, size, trigger_price=stop_price, reduce_only=True)
+        target = make.limit(traded, away, size, price=target_price, reduce_only=True)
+        line.holding.protect(stop.client_order_id, [target.client_order_id])
+        for exit_order in (stop, target):
+            self.submit_order(exit_order)
 
     def _look_after(self, line: Line, bar: Bar, is_open: bool) -> None:
         holding = line.holding

@@ -1,0 +1,30 @@
+"""Binance USD-M futures, offered to `node.yaml` as `use: binance`.
+
+Live, the engine's own adapter connects; in a backtest and on paper the engine's simulation takes its place,
+with the same fees, leverage and position mode, and with funding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework import VenueSpec, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@hookimpl
+def register_venues() -> Iterator[VenueSpec]:
+    """Offer Binance."""
+    from framework_binance.clients import clients  # noqa: PLC0415 - nothing is imported before it is listed
+    from framework_binance.config import BinanceConfig  # noqa: PLC0415
+    from framework_binance.twin import build_venue  # noqa: PLC0415
+
+    yield VenueSpec(
+        name="binance",
+        config=BinanceConfig,
+        backtest=build_venue,
+        live=clients,
+        summary="Binance USD-M futures through the engine's own adapter, set up and verified first.",
+    )

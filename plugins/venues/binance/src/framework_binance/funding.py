@@ -1,0 +1,130 @@
+"""Funding in a backtest: at every funding time longs pay shorts, or shorts longs, a rate of what they hold.
+
+Binance's rule for perpetuals: amount = position x mark price x rate. The mark price is not in a catalog; the
+last price that was seen stands for it.
+"""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect_right
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nautilus_trader.backtest import SimulationModule
+from nautilus_trader.model import Bar, Money, QuoteTick, TradeTick
+
+from framework import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOUR = 3_600_000_000_000
+EVERY = 8 * HOUR
+MS = 1_000_000
+MOST = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When funding is due, and at what rate.
+
+    Attributes:
+        times: Nanoseconds, ascending; empty for every eight hours.
+        rates: One for each time, or one alone.
+    """
+
+    times: tuple[int, ...]
+    rates: tuple[Decimal, ...]
+
+    def due(self, after: int, until: int) -> list[Decimal]:
+        """The rates that fell due after one time, up to and with another."""
+        if not self.times:
+            return [self.rates[0]] * (until // EVERY - after // EVERY)
+        return list(self.rates[bisect_right(self.times, after) : bisect_right(self.times, until)])
+
+
+def schedule(text: str) -> Schedule:
+    """A rate for every eight hours, or a file of Binance's `fundingRate` dumps.
+
+    Raises:
+        DataError: It is neither.
+    """
+    try:
+        return Schedule((), (_rate(text, text),))
+    except InvalidOperation:
+        return _dump(Path(text))
+
+
+def _dump(path: Path) -> Schedule:
+    times, rates = [], []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for number, row in enumerate(csv.reader(file), start=1):
+                if number == 1 and not row[0].isdigit():
+                    continue
+                times.append(int(row[0]) * MS)
+                rates.append(_rate(row[2], f"{path}:{number}"))
+    except (OSError, ValueError, IndexError, InvalidOperation) as error:
+        raise DataError(
+            f"no funding rates can be read: {error}",
+            where=str(path),
+            remedy="Write a rate, or a CSV file with calc_time, funding_interval_hours, last_funding_rate.",
+        ) from error
+    if not times or times != sorted(times):
+        raise DataError("the funding times are none, or not ascending", where=str(path))
+    return Schedule(tuple(times), tuple(rates))
+
+
+def _rate(text: str, where: str) -> Decimal:
+    rate = Decimal(text)
+    if not (rate.is_finite() and abs(rate) <= MOST):
+        raise DataError(f"{text} is no funding rate; a basis point is 0.0001", where=where)
+    return rate
+
+
+class Funding(SimulationModule):
+    """Books funding on the positions of a simulated exchange.
+
+    Args:
+        schedules: By instrument.
+    """
+
+    def __init__(self, schedules: Mapping[str, Schedule]) -> None:
+        super().__init__()
+        self._schedules = dict(schedules)
+        self._prices: dict[str, Decimal] = {}
+        self._after: int | None = None
+
+    def pre_process(self, data: Any) -> None:
+        """Keep the last price."""
+        if isinstance(data, Bar):
+            self._prices[str(data.bar_type.instrument_id)] = data.close.as_decimal()
+        elif isinstance(data, TradeTick):
+            self._prices[str(data.instrument_id)] = data.price.as_decimal()
+        elif isinstance(data, QuoteTick):
+            middle = (data.bid_price.as_decimal() + data.ask_price.as_decimal()) / 2
+            self._prices[str(data.instrument_id)] = middle
+
+    def process(self, ts_now: int, context: Any) -> list[Money] | None:
+        """What the account gets or pays for the funding times that have passed."""
+        after, self._after = self._after, ts_now
+        if after is None:
+            return None
+        booked = []
+        for position in context.positions:
+            name = str(position.instrument_id)
+            rates = self._schedules[name].due(after, ts_now) if name in self._schedules else []
+            price = self._prices.get(name)
+            if rates and price is not None and position.is_open:
+                held = position.quantity.as_decimal() * (1 if position.is_long else -1)
+                paid = -held * price * sum(rates)
+                booked.append(Money.from_decimal(paid, position.settlement_currency))
+        return booked or None
+
+    def reset(self) -> None:
+        """Forget the run."""
+        self._prices.clear()
+        self._after = None
