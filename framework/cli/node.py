@@ -17,6 +17,7 @@ from framework.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from framework.compose import Plan
     from framework.result import Result
@@ -95,13 +96,16 @@ def run(
 
     prepare(plan.report)
     hooks = installed().hooks
-    with _engine_on_stderr(), _progress(plan.name, shown=not (quiet or as_json)) as progress:
-        result = _runner(plan, speed)(
-            plan,
-            started=lambda plan, node: _started(hooks, plan, node),
-            progress=progress,
-        )
-    result = _report(plan, result)
+    from framework.engine import logs  # noqa: PLC0415 - as above
+
+    with logs.masked(plan):
+        with logged(plan), _progress(plan.name, shown=not (quiet or as_json)) as progress:
+            result = _runner(plan, speed)(
+                plan,
+                started=lambda plan, node: _started(hooks, plan, node),
+                progress=progress,
+            )
+        result = _report(plan, result)
     _finished(hooks, plan, result)
     if kept:
         bundles.check_result(kept, result.result_hash)
@@ -249,6 +253,14 @@ def _summarise(result: Result, *, repeated: bool) -> None:
 def _say(facts: dict[str, Any], *, as_json: bool) -> None:
     rows = ", ".join(f"{count:,} {kind}" for kind, count in facts["rows"].items())
     typer.echo(json.dumps(facts, indent=2) if as_json else f"would run on {rows}")
+
+
+def logged(plan: Plan) -> AbstractContextManager[None]:
+    """What the log of a run goes through; a backtest that knows no secret needs the least of it."""
+    from framework.engine import logs  # noqa: PLC0415 - the engine loads when it runs
+
+    plain_enough = plan.mode == "backtest" and not logs.mask_of(plan).hides
+    return _engine_on_stderr() if plain_enough else logs.logging_to(plan)
 
 
 @contextmanager

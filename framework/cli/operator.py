@@ -11,6 +11,7 @@ import getpass
 import json
 import socket
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,9 @@ from framework.cli.plain import plain
 from framework.errors import CheckFailed, ConfigError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from framework.compose import Plan
     from framework.engine.outside import Status
     from framework.engine.parity import Parity
 
@@ -194,9 +198,16 @@ def parity(
     Exit code 7 when a difference has no explanation in the journal.
     """
     from framework.cli.installed import installed  # noqa: PLC0415 - plugins load when they are needed
-    from framework.engine.parity import parity as compare  # noqa: PLC0415 - the engine loads with it
+    from framework.cli.node import logged  # noqa: PLC0415 - which loads this module
+    from framework.engine import logs  # noqa: PLC0415 - the engine loads with it
+    from framework.engine.parity import parity as compare  # noqa: PLC0415 - as above
 
-    found = compare(folder_of(file), file.resolve().parent, installed(), session=session)
+    @contextmanager
+    def around(plan: Plan) -> Iterator[None]:
+        with logs.masked(plan), logged(plan):
+            yield
+
+    found = compare(folder_of(file), file.resolve().parent, installed(), session=session, around=around)
     if as_json:
         typer.echo(json.dumps(_compared(found), indent=2))
         raise typer.Exit(CheckFailed.exit_code if found.unexplained else 0)

@@ -188,13 +188,41 @@ class GuardEntry(Entry, frozen=True, kw_only=True):
     ] = 2.0
 
 
-class LogEntry(Entry, frozen=True, kw_only=True):
-    """What the engine prints."""
+type Level = Literal["off", "error", "warning", "info", "debug"]
 
-    level: Annotated[
-        Literal["off", "error", "warning", "info", "debug"],
-        msgspec.Meta(description="The least severe lines to print."),
-    ] = "error"
+
+class LogFileEntry(Entry, frozen=True, kw_only=True):
+    """The log that a paper or live node keeps in its folder, `logs/node.log`."""
+
+    level: Annotated[Level, msgspec.Meta(description="The least severe lines to keep.")] = "warning"
+    megabytes: Annotated[
+        int, msgspec.Meta(ge=1, le=1000, description="A file of this size is set aside and a new one begun.")
+    ] = 10
+    days: Annotated[
+        int, msgspec.Meta(ge=1, le=366, description="A file that began so long ago is set aside, too.")
+    ] = 1
+    keep: Annotated[
+        int, msgspec.Meta(ge=1, le=1000, description="How many that were set aside are kept.")
+    ] = 14
+
+
+class LogEntry(Entry, frozen=True, kw_only=True):
+    """What is printed to stderr: the engine's lines and the framework's."""
+
+    level: Annotated[Level, msgspec.Meta(description="The least severe lines to print.")] = "error"
+    format: Annotated[
+        Literal["text", "json"],
+        msgspec.Meta(description="Lines to read, or a JSON object a line; on paper and live."),
+    ] = "text"
+    file: Annotated[
+        LogFileEntry | None, msgspec.Meta(description="What is kept in a file; null for nothing.")
+    ] = LogFileEntry()
+
+    @property
+    def finest(self) -> Level:
+        """The level that both need of the engine."""
+        levels: tuple[Level, ...] = ("off", "error", "warning", "info", "debug")
+        return self.level if self.file is None else max(self.level, self.file.level, key=levels.index)
 
 
 class NodeConfig(Entry, frozen=True, kw_only=True):

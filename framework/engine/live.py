@@ -32,6 +32,7 @@ from framework.engine.assembly import Assembly, Host, assemble, engine_ids, said
 from framework.engine.backtest import LEVELS
 from framework.engine.feed import Feed, open_feed
 from framework.engine.halting import Halting
+from framework.engine.logs import mask_of
 from framework.engine.patience import Patience
 from framework.engine.record import Decisions, Outbox, layer
 from framework.engine.recover import Settling
@@ -163,7 +164,7 @@ def build(
     environment = Environment.LIVE if plan.mode == "live" else Environment.SANDBOX
     builder = LiveNode.builder("framework", TraderId("TRADER-001"), environment)
     builder = builder.with_logging(
-        LoggerConfig(stdout_level=LEVELS[plan.config.log.level], print_config=False)
+        LoggerConfig(stdout_level=LEVELS[plan.config.log.finest], print_config=False)
     )
     builder = builder.with_exec_engine_config(
         LiveExecutionEngineConfig(
@@ -218,7 +219,7 @@ def build(
 
     patience = Patience(plan.config.guard.patience, stuck)
     faults = {strategy.id: Halting(strategy.id, halt, disable, patience) for strategy in plan.strategies}
-    decisions = Decisions(recorder, disable)
+    decisions = Decisions(recorder, disable, mask_of(plan))
     if recovery is not None:
         node.add_actor(Settling(lambda: recovery.settle(made[0]), failed))
     parts = assemble(

@@ -118,6 +118,8 @@ def _in_data_time(run: LiveRun, frame: pd.DataFrame) -> pd.DataFrame:
     for column in frame.columns.intersection(list(TIMES)):
         values = frame[column]
         known = values.notna()
+        if any(isinstance(value, pd.Timestamp) for value in values[known]):
+            values = pd.to_datetime(values, utc=True)  # a position that is open leaves a column of objects
         stamps = values.dt.as_unit("ns") if values.dtype.kind == "M" else values
         walls_of = stamps[known].astype("int64").to_numpy()
         at = played[np.clip(np.searchsorted(walls, walls_of, side="right") - 1, 0, None)]

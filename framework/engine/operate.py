@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from framework.engine import live
 from framework.engine.closing import Closing
 from framework.engine.live_outcome import collect
+from framework.engine.logs import mask_of
 from framework.engine.outcome import resolved
 from framework.engine.outside import (
     ANSWER,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from framework.compose import Plan
     from framework.engine.live import LiveRun
     from framework.result import Result
+    from framework.secret import Mask
 
 _log = logging.getLogger("framework.live")
 
@@ -57,10 +59,12 @@ class DiskKill(KillSwitch):
     Args:
         latches: Of the node.
         disabled: Its strategies that are not to be called.
+        mask: Hides what must not be written.
     """
 
-    def __init__(self, latches: Latches, disabled: Latches) -> None:
+    def __init__(self, latches: Latches, disabled: Latches, mask: Mask) -> None:
         super().__init__()
+        self._mask = mask
         self._disk = latches
         self._disabled = disabled
 
@@ -69,7 +73,7 @@ class DiskKill(KillSwitch):
         fresh = super().latch(latch)
         scope = ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"
         try:
-            self._disk.set(scope, who=latch.rule, why=latch.reason)
+            self._disk.set(scope, who=latch.rule, why=self._mask(latch.reason))
         except JournalError:
             # A full disk is one of the reasons to latch: in this process it holds all the same.
             _log.critical("the latch %s holds, and cannot be written", scope, exc_info=True)
@@ -78,7 +82,7 @@ class DiskKill(KillSwitch):
     def disable(self, latch: Latch) -> bool:
         """Pull the switch, and have the strategy not called again; both stay on the disk."""
         self.latch(latch)
-        return self._disabled.set(f"strategy:{latch.scope}", who=latch.rule, why=latch.reason)
+        return self._disabled.set(f"strategy:{latch.scope}", who=latch.rule, why=self._mask(latch.reason))
 
     @property
     def armed(self) -> bool:
@@ -123,7 +127,9 @@ def run(
         recovery = None
         if plan.mode == "live":
             recovery = Recovery(session, [strategy.id for strategy in plan.strategies], tell)
-        node = live.build(plan, session, speed=speed, kill=DiskKill(latches, disabled), recovery=recovery)
+        node = live.build(
+            plan, session, speed=speed, kill=DiskKill(latches, disabled, mask_of(plan)), recovery=recovery
+        )
         operator = Operator(node, session, latches, disabled, progress, recovery)
         if started is not None:
             started(plan, node)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from framework.journal import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from framework.compose import Plan
@@ -132,7 +134,14 @@ class _Kept:
         pass
 
 
-def parity(folder: Path, directory: Path, plugins: Plugins, *, session: str | None = None) -> Parity:
+def parity(
+    folder: Path,
+    directory: Path,
+    plugins: Plugins,
+    *,
+    session: str | None = None,
+    around: Callable[[Plan], AbstractContextManager[None]] = lambda plan: nullcontext(),  # noqa: ARG005
+) -> Parity:
     """Compare a session with a backtest of the same configuration on the same data.
 
     Args:
@@ -140,6 +149,7 @@ def parity(folder: Path, directory: Path, plugins: Plugins, *, session: str | No
         directory: Where relative paths of its configuration start.
         plugins: What is installed.
         session: The session's name; by default the last one.
+        around: What the run goes through, such as where it logs to.
 
     Raises:
         JournalError: There is no journal, or it is damaged.
@@ -152,12 +162,13 @@ def parity(folder: Path, directory: Path, plugins: Plugins, *, session: str | No
     if not last:
         raise RunError("the session saw no data", where=str(folder / JOURNAL))
     kept = _Kept()
-    node = backtest.build(replace(plan, end=min(last, plan.end or last)), recorder=kept)
-    kept.now = node.books.now
-    try:
-        backtest.replay(node)
-    finally:
-        node.engine.dispose()
+    with around(plan):
+        node = backtest.build(replace(plan, end=min(last, plan.end or last)), recorder=kept)
+        kept.now = node.books.now
+        try:
+            backtest.replay(node)
+        finally:
+            node.engine.dispose()
     recorded: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
     for row in rows:
         if row.kind == "intent":

@@ -6,6 +6,7 @@ second, and when the record cannot be written it sends nothing.
 
 from __future__ import annotations
 
+from copy import replace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from framework.engine.desk import Desk
     from framework.risk.decision import Decision
+    from framework.secret import Mask
 
 ON_THE_WAY = {
     OrderStatus.INITIALIZED,
@@ -234,13 +236,15 @@ class Decisions(list["Decision"]):
     Args:
         recorder: Keeps them.
         flooded: Called with a strategy's `id:` and the reason.
+        mask: Hides what must not be written.
 
     Attributes:
         quiet: The strategies whose denials are counted at present.
     """
 
-    def __init__(self, recorder: Recorder, flooded: Callable[[str, str], None]) -> None:
+    def __init__(self, recorder: Recorder, flooded: Callable[[str, str], None], mask: Mask) -> None:
         super().__init__()
+        self._mask = mask
         self._recorder = recorder
         self._flooded = flooded
         self._refused: dict[str, _Refused] = {}
@@ -248,6 +252,8 @@ class Decisions(list["Decision"]):
 
     def append(self, decision: Decision) -> None:
         """Keep or count the decision."""
+        if self._mask.hides:
+            decision = replace(decision, reason=self._mask(decision.reason))
         if decision.verdict == "deny" and decision.rule == GATE and decision.reason.startswith(HALTED):
             self._refuse(decision)
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from framework.config import document as documents
+from framework.engine.logs import mask_of
 from framework.errors import ConfigError, JournalError
 from framework.journal import Journal, read_key
 from framework.journal.retention import retain
@@ -61,6 +62,7 @@ class Session:
         self.now: Callable[[], int] = time.time_ns
         self._plan = plan
         self._journal = journal
+        self._mask = mask_of(plan)
         self._beats = 0
         self._process = {
             "pid": os.getpid(),
@@ -123,7 +125,7 @@ class Session:
             JournalError: It could not be kept, so it must not be sent. A cancellation may: it takes no risk.
         """
         try:
-            body = {"action": action, "at": self.now(), **what}
+            body = self._mask.plain({"action": action, "at": self.now(), **what})
             self._journal.append("intent", body, strategy=strategy_id, order_id=order_id)
         except JournalError as error:
             self.failed(error)
@@ -159,7 +161,12 @@ class Session:
             JournalError: It could not be kept.
         """
         self._journal.append_many(
-            ("recovery", {"at": self.now(), **action.body()}, action.strategy, action.client_order_id)
+            (
+                "recovery",
+                self._mask.plain({"at": self.now(), **action.body()}),
+                action.strategy,
+                action.client_order_id,
+            )
             for action in actions
             if action.action != "ask"
         )
@@ -182,7 +189,7 @@ class Session:
             **facts,
         }
         draft = self._plan.state / f".{HEARTBEAT}"
-        draft.write_text(json.dumps(said, indent=2), encoding="utf-8")
+        draft.write_text(json.dumps(self._mask.plain(said), indent=2), encoding="utf-8")
         draft.replace(self._plan.state / HEARTBEAT)
 
     def close(self, reason: str, *, failed: bool = False) -> None:
@@ -194,7 +201,7 @@ class Session:
     def _keep(self, kind: Any, what: Mapping[str, Any], *, strategy: str = "", order_id: str = "") -> None:
         """Keep what has happened already: losing it must not stop an exit."""
         try:
-            self._journal.append(kind, what, strategy=strategy, order_id=order_id)
+            self._journal.append(kind, self._mask.plain(what), strategy=strategy, order_id=order_id)
         except JournalError as error:
             _log.exception("the journal failed")
             self.failed(error)

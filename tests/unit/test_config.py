@@ -247,6 +247,7 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
         "GuardEntry",
         "JournalEntry",
         "LogEntry",
+        "LogFileEntry",
         "NodeConfig",
         "PaperEntry",
         "ReportEntry",
