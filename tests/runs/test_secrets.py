@@ -144,7 +144,7 @@ def everything(folder):
         if file.is_file() and file.name != "node.yaml":
             yield file.name, file.read_bytes().decode(errors="replace")
             if file.suffix == ".parquet":
-                yield file.name, pd.read_parquet(file).to_json()
+                yield file.name, pd.read_parquet(file).to_json(date_format="iso")
             if file.name == "journal.db":
                 yield file.name, "".join(row.body for row in read(file))
 
