@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 """How often the watching thread looks."""
+STUCK_SECONDS = 1.0
+"""A call that goes on so long after the signal was sent takes no signal."""
 START_FACTOR = 10
 """A strategy that starts loads models and history: its `on_start` may take so many times as long."""
 PAGE = 64
@@ -170,7 +172,7 @@ class Patience:
             if turn is None or late <= 0:
                 continue
             _send(self._thread)
-            if late > turn.limit and not turn.reported:
+            if late > STUCK_SECONDS and not turn.reported:
                 turn.reported = True
                 self._stuck(turn.owner, f"{turn.origin} has not come back after {turn.limit + late:.1f} s")
 

@@ -40,20 +40,19 @@ def swallow_exceptions():
 
 
 def wait_for_an_answer():
-    ends = socket.socketpair()
-    ends[0].recv(1)
+    one, other = socket.socketpair()
+    with one, other:
+        one.recv(1)
 
 
 @pytest.mark.parametrize(
     "hangs", [loop, lambda: time.sleep(60), swallow_exceptions, wait_for_an_answer, threading.Event().wait]
 )
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_what_hangs_is_interrupted(watch, stuck, hangs):
+def test_what_hangs_is_interrupted(watch, hangs):
     began = time.monotonic()
     with pytest.raises(HandlerHung, match=r"after 0\.15 s"):
         watch.timed("a", "strategy a, on_bar", hangs)()
     assert LIMIT <= time.monotonic() - began < 10
-    assert stuck == []
 
 
 def test_starting_may_take_longer(watch):
@@ -117,8 +116,9 @@ def test_whose_code_runs_is_known(watch):
     assert seen == [True, False]
 
 
-def test_what_cannot_be_interrupted_is_told_while_it_runs(watch, stuck):
+def test_what_cannot_be_interrupted_is_told_while_it_runs(watch, stuck, monkeypatch):
     """A derivation in C that lets other threads run and looks at no signal."""
+    monkeypatch.setattr(patience, "STUCK_SECONDS", LIMIT)
     rounds, took = 100_000, 0.0
     while took < LIMIT * 6:
         began = time.monotonic()
