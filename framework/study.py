@@ -6,7 +6,9 @@ and venue, in a process of its own; nothing of it is written, and hooks of plugi
 
 from __future__ import annotations
 
+import gc
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,6 +170,24 @@ class Study:
         )
 
     @staticmethod
+    def hashes(plan: Plan) -> dict[str, str]:
+        """The SHA-256 of every data file that the plan reads, by its path in the catalog.
+
+        Raises:
+            DataError: The data is not fit to run on.
+        """
+        from framework.engine.feed import open_feed  # noqa: PLC0415 - the engine loads when it runs
+
+        return dict(open_feed(plan).hashes)
+
+    @staticmethod
+    def resolved(plan: Plan) -> dict[str, Any]:
+        """What the plan runs, as plain values with every default filled in."""
+        from framework.engine.outcome import resolved  # noqa: PLC0415 - the engine loads when it runs
+
+        return resolved(plan)
+
+    @staticmethod
     def result(plan: Plan) -> Result:
         """Run one plan in this process, for everything a report shows.
 
@@ -185,7 +205,8 @@ def run_plan(
 ) -> Row:
     """Run one plan in this process, for its row: what a machine of a cluster does.
 
-    The data is verified once a process. What goes wrong is the row's `failure`.
+    The data is verified once a process. What goes wrong is the row's `failure`. One plan runs at a time, and
+    its garbage is collected by the thread that made it: the engine's objects cannot be dropped by another.
 
     Args:
         number: The row's.
@@ -193,6 +214,18 @@ def run_plan(
         keep: What the row holds beside its figures.
         hashes: The SHA-256 that every data file has on the machine that asks; other data is refused.
     """
+    with _one_at_a_time:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return _run_plan(number, plan, frozenset(keep), hashes)
+        finally:
+            gc.collect()
+            if collecting:
+                gc.enable()
+
+
+def _run_plan(number: int, plan: Plan, keep: frozenset[Keep], hashes: Mapping[str, str] | None) -> Row:
     source = (plan.catalog, plan.start, plan.end, plan.streams)
     feed = _feeds.get(source)
     if feed is None:
@@ -209,7 +242,7 @@ def run_plan(
                 remedy="Give every machine of the cluster the same catalog under the same path.",
             ),
         )
-    task = worker.Run(number, plan, feed, hashed=False, keep=frozenset(keep))
+    task = worker.Run(number, plan, feed, hashed=False, keep=keep)
     said: Any = worker.answer(task, _kept)
     return Row(number=number, failure=said) if isinstance(said, Failure) else said
 
@@ -217,6 +250,7 @@ def run_plan(
 _feeds: dict[Any, Feed] = {}
 """What this process has verified; data does not change while a cluster works on it."""
 _kept = worker.Kept()
+_one_at_a_time = threading.Lock()
 
 
 def _moved(value: Any, old: Path, new: Path) -> Any:

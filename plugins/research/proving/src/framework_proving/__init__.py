@@ -18,9 +18,18 @@ def register_commands() -> Iterator[CommandSpec]:
     yield CommandSpec(
         name="check", app=_check, summary="Is a strategy's backtest biased? lookahead, warmup, overfit."
     )
+    yield CommandSpec(
+        name="optimize", app=_optimize, summary="Search a node's settings with Optuna, here or on a cluster."
+    )
 
 
 def _check() -> typer.Typer:
     from framework_proving.cli import check  # noqa: PLC0415 - nothing is imported before it is used
 
     return check.build()
+
+
+def _optimize() -> typer.Typer:
+    from framework_proving.cli import optimize  # noqa: PLC0415 - nothing is imported before it is used
+
+    return optimize.build()
