@@ -10,13 +10,32 @@ from typing import TYPE_CHECKING, Any
 from framework.hashing import result_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
 
     from framework.risk.decision import Decision
     from framework.specs import Mode
+
+
+class OnDemand:
+    """A field that may be given as a function without arguments, called the first time it is read."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> pd.DataFrame:
+        if instance is None:
+            raise AttributeError(self._name)  # which tells the dataclass that the field has no default
+        held = vars(instance)[self._name]
+        if callable(held):
+            held = vars(instance)[self._name] = held()
+        table: pd.DataFrame = held
+        return table
+
+    def __set__(self, instance: Any, value: pd.DataFrame | Callable[[], pd.DataFrame]) -> None:
+        vars(instance)[self._name] = value
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +52,8 @@ class Result:
         quotes: Quotes delivered.
         trades: Trades delivered.
         tables: `orders`, `fills` and `positions`, as the engine reports them, each made when asked for.
-        equity: Marked-to-market equity; a UTC `DatetimeIndex`, one float column a currency code.
+        equity: Marked-to-market equity; a UTC `DatetimeIndex`, one float column a currency code. A function
+            that makes it may be given instead, which is called when it is asked for.
         decisions: What the gate denied, resized, flattened or halted, in time order.
         statistics: `{"pnl": {currency: {name: value}}, "returns": {name: value}, "general": {name: value}}`
             from the engine's analyzer; undefined figures are None.
@@ -56,7 +76,7 @@ class Result:
     quotes: int
     trades: int
     tables: Mapping[str, pd.DataFrame]
-    equity: pd.DataFrame
+    equity: OnDemand = OnDemand()
     decisions: tuple[Decision, ...]
     statistics: Mapping[str, Any]
     prices: Mapping[str, pd.DataFrame]

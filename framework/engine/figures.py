@@ -43,7 +43,7 @@ def equity_curve(plan: Plan, engine: BacktestNode) -> dict[str, list[tuple[int, 
     """
     import pandas as pd  # noqa: PLC0415 - half a second that `check` does not need
 
-    frame = equity(plan, engine)
+    frame = equity(plan, engine)()
     times = pd.DatetimeIndex(frame.index).as_unit("ns").astype("int64").tolist()
     return {str(code): list(zip(times, frame[code].tolist(), strict=True)) for code in frame.columns}
 

@@ -11,6 +11,7 @@ from nautilus_trader.analysis import ReportProvider
 from nautilus_trader.model import Venue
 
 from framework.config.values import to_plain
+from framework.engine.fills import fills_report
 from framework.result import Result
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
             case "orders":
                 frame = ReportProvider.generate_orders_report(self._orders)
             case "fills":
-                frame = ReportProvider.generate_fills_report(self._orders)
+                frame = fills_report(self._orders)
             case "positions":
                 frame = ReportProvider.generate_positions_report(self._positions, self._snapshots)
             case _:
@@ -141,18 +142,27 @@ def resolved(plan: Plan) -> dict[str, Any]:
     return node
 
 
-def equity(plan: Plan, engine: BacktestNode) -> pd.DataFrame:
-    """Marked-to-market equity at every snapshot the engine took, summed over venues, by currency."""
+def equity(plan: Plan, engine: BacktestNode) -> Callable[[], pd.DataFrame]:
+    """A function that makes marked-to-market equity at every snapshot the engine took, by currency.
+
+    Summed over venues. What it needs is taken now, and the engine may go.
+    """
     cache, portfolio = engine.get_engine_cache(RUN), engine.get_engine_portfolio(RUN)
-    series: dict[tuple[str, str], dict[int, float]] = {}
+    taken: dict[str, Any] = {}
     for venue in plan.venues:
         account_id = cache.account_id(Venue(venue.name))
-        for snapshot in portfolio.snapshots(account_id) if account_id is not None else ():
-            for money in snapshot.total_equity:
-                series.setdefault((venue.name, money.currency.code), {})[snapshot.ts_event] = (
-                    money.as_double()
-                )
-    return equity_frame(series)
+        taken[venue.name] = portfolio.snapshots(account_id) if account_id is not None else ()
+
+    def make() -> pd.DataFrame:
+        series: dict[tuple[str, str], dict[int, float]] = {}
+        for venue, snapshots in taken.items():
+            for snapshot in snapshots:
+                for money in snapshot.total_equity:
+                    held = series.setdefault((venue, money.currency.code), {})
+                    held[snapshot.ts_event] = money.as_double()
+        return equity_frame(series)
+
+    return make
 
 
 def equity_frame(series: Mapping[tuple[str, str], Mapping[int, float]]) -> pd.DataFrame:
