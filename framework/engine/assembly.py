@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from framework.engine.faults import Faults
     from framework.risk.decision import Decision
     from framework.risk.kill import KillSwitch
+    from framework.risk.pulse import Pulse
     from framework.signals.features import Feature, Readings
 
 
@@ -55,6 +56,7 @@ class Host:
         precomputed: Has the features that strategies follow; None lets them be worked out bar by bar.
         kill: The gate's kill switch; by default one that ends with the process.
         decisions: Where the gate's decisions go; by default a plain list.
+        pulse: Doubts what was decided before the node slept; None where time is that of the data.
     """
 
     cache: Cache
@@ -71,6 +73,7 @@ class Host:
     precomputed: Callable[[Feature, BarType], Readings | None] | None = None
     kill: KillSwitch | None = None
     decisions: list[Decision] | None = None
+    pulse: Pulse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def assemble(plan: Plan, host: Host) -> Assembly:
         simulated=plan.mode == "backtest",
     )
     rules = [_rule(rule) for rule in plan.rules]
-    gate = Gate(rules, ids, host.rule_failed, kill=host.kill, decisions=host.decisions)
+    gate = Gate(rules, ids, host.rule_failed, kill=host.kill, decisions=host.decisions, pulse=host.pulse)
     conductor = _conductor(plan, gate, host)
     parts = Assembly(gate, {}, {}, books, conductor, door)
     for index, strategy in enumerate(plan.strategies):

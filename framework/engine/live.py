@@ -41,6 +41,7 @@ from framework.engine.truth import Venues
 from framework.errors import CompositionError, FrameworkError, RunError
 from framework.journal.restoring import Restoration
 from framework.risk.kill import KillSwitch, Latch
+from framework.risk.pulse import Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,7 @@ class LiveRun:
         marks: Equity over time: nanoseconds of the data, then amounts by venue and currency.
         rows: Rows delivered, by kind.
         venues: The venues that can be asked what they have.
+        pulse: Knows whether the node has slept; None where the catalog is replayed.
         errors: What ended the node from inside, the first one first.
     """
 
@@ -102,6 +104,7 @@ class LiveRun:
     marks: list[tuple[int, dict[tuple[str, str], Decimal]]]
     rows: dict[str, int]
     venues: Venues
+    pulse: Pulse | None
     errors: list[BaseException] = field(default_factory=list)
 
     def fail(self, error: BaseException) -> None:
@@ -220,6 +223,8 @@ def build(
     patience = Patience(plan.config.guard.patience, stuck)
     faults = {strategy.id: Halting(strategy.id, halt, disable, patience) for strategy in plan.strategies}
     decisions = Decisions(recorder, disable, mask_of(plan))
+
+    pulse = _pulse(recorder) if replay is None else None
     if recovery is not None:
         node.add_actor(Settling(lambda: recovery.settle(made[0]), failed))
     parts = assemble(
@@ -237,6 +242,7 @@ def build(
             held=replay.held if replay is not None else None,
             kill=switch,
             decisions=decisions,
+            pulse=pulse,
         ),
     )
     run = LiveRun(
@@ -256,10 +262,19 @@ def build(
         marks=[],
         rows=replay.rows if replay is not None else {},
         venues=venues,
+        pulse=pulse,
     )
     made.append(run)
     restore.put_back(left, parts)
     return run
+
+
+def _pulse(recorder: Recorder) -> Pulse:
+    def slept(seconds: float) -> None:
+        _log.warning("the node has slept for %.1f s", seconds)
+        recorder.note("alert", {"slept": f"{seconds:.1f} s"})
+
+    return Pulse(slept)
 
 
 def _clients(
@@ -462,5 +477,12 @@ def mark(run: LiveRun) -> None:
 
 async def _ticking(run: LiveRun, tick: Callable[[LiveRun], None], every: float) -> None:
     while True:
-        tick(run)
+        if run.pulse is not None:
+            run.pulse.beat()
+        try:
+            tick(run)
+        except Exception as error:  # noqa: BLE001 - else the task would end, and nobody would know
+            # Whoever does not look at latches and commands any more must not trade any more.
+            _log.critical("the node cannot look after itself", exc_info=True)
+            run.halt(KillSwitch.ALL, f"the node cannot look after itself: {said(error)}", "node")
         await asyncio.sleep(every)

@@ -7,6 +7,7 @@ a command dropped there is carried out on the next look. Nothing listens on a po
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -67,17 +68,28 @@ class DiskKill(KillSwitch):
         self._mask = mask
         self._disk = latches
         self._disabled = disabled
+        self._owed: dict[str, Latch] = {}
 
     def latch(self, latch: Latch) -> bool:
         """Pull the switch, here and on the disk."""
         fresh = super().latch(latch)
-        scope = ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"
+        self._owed[ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"] = latch
         try:
-            self._disk.set(scope, who=latch.rule, why=self._mask(latch.reason))
+            self.write()
         except JournalError:
             # A full disk is one of the reasons to latch: in this process it holds all the same.
-            _log.critical("the latch %s holds, and cannot be written", scope, exc_info=True)
+            _log.critical("the latch of %s holds, and cannot be written yet", latch.scope, exc_info=True)
         return fresh
+
+    def write(self) -> None:
+        """Write the latches that could not be written when they were pulled.
+
+        Raises:
+            JournalError: They still cannot.
+        """
+        for scope, latch in list(self._owed.items()):
+            self._disk.set(scope, who=latch.rule, why=self._mask(latch.reason))
+            del self._owed[scope]
 
     def disable(self, latch: Latch) -> bool:
         """Pull the switch, and have the strategy not called again; both stay on the disk."""
@@ -127,10 +139,9 @@ def run(
         recovery = None
         if plan.mode == "live":
             recovery = Recovery(session, [strategy.id for strategy in plan.strategies], tell)
-        node = live.build(
-            plan, session, speed=speed, kill=DiskKill(latches, disabled, mask_of(plan)), recovery=recovery
-        )
-        operator = Operator(node, session, latches, disabled, progress, recovery)
+        switch = DiskKill(latches, disabled, mask_of(plan))
+        node = live.build(plan, session, speed=speed, kill=switch, recovery=recovery)
+        operator = Operator(node, session, switch, latches, disabled, progress, recovery)
         if started is not None:
             started(plan, node)
         began = time.monotonic()
@@ -156,12 +167,14 @@ class Operator:
         self,
         node: LiveRun,
         session: Session,
+        switch: DiskKill,
         latches: Latches,
         disabled: Latches,
         progress: Callable[[float], None] | None,
         recovery: Recovery | None = None,
     ) -> None:
         self._node = node
+        self._kill = switch
         self._recovery = recovery
         self._saves = Saves(node, session) if recovery is not None else None
         self._session = session
@@ -202,6 +215,8 @@ class Operator:
             self._saves.save()
 
     def _look_at_latches(self) -> None:
+        with contextlib.suppress(JournalError):  # said when it was pulled; it holds, and is tried again
+            self._kill.write()
         held = self._latches.current()
         for scope, record in held.items():
             if scope not in self._acted:

@@ -189,8 +189,11 @@ class Session:
             **facts,
         }
         draft = self._plan.state / f".{HEARTBEAT}"
-        draft.write_text(json.dumps(self._mask.plain(said), indent=2), encoding="utf-8")
-        draft.replace(self._plan.state / HEARTBEAT)
+        try:
+            draft.write_text(json.dumps(self._mask.plain(said), indent=2), encoding="utf-8")
+            draft.replace(self._plan.state / HEARTBEAT)
+        except OSError as error:  # a full disk: the watchdog hears nothing, and the node goes on closing
+            _log.critical("the heartbeat cannot be written: %s", error)
 
     def close(self, reason: str, *, failed: bool = False) -> None:
         """Say that the run ended, and let go of the journal."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
+    from framework.risk.pulse import Pulse
     from framework.risk.rule import Mark, Market, Proposal, Reaction, Verdict
 
 GATE = "gate"
@@ -65,6 +66,7 @@ class Gate:
         failed: Told of an exception inside a rule, with the rule's id; the run decides what it means.
         kill: The kill switch; by default one that ends with the process.
         decisions: Where decisions go; by default a plain list.
+        pulse: Doubts what was decided before the node slept; None where time is that of the data.
     """
 
     def __init__(
@@ -75,7 +77,9 @@ class Gate:
         *,
         kill: KillSwitch | None = None,
         decisions: list[Decision] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
+        self._pulse = pulse
         self.kill = KillSwitch() if kill is None else kill
         self.decisions: list[Decision] = [] if decisions is None else decisions
         self._rules = tuple(rules)
@@ -235,9 +239,12 @@ class Gate:
         return verdict, limit
 
     def _stopped(self, proposal: Proposal) -> str:
-        """Why the kill switch stops the proposal, or an empty string."""
+        """Why nothing of the kind may be sent at all, or an empty string."""
         if self.kill.closed:
             return self.kill.closed
+        doubt = self._pulse.doubt(proposal) if self._pulse is not None else ""
+        if doubt:
+            return doubt
         latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
         return f"{HALTED} {latch.rule}: {latch.reason}" if latch and not proposal.reduces else ""
 
