@@ -61,6 +61,10 @@ class Entries:
             self._forget_closed()
             self._limit = max(self.MANY, 2 * len(self._orders))
 
+    def forget(self, client_order_id: ClientOrderId) -> None:
+        """An approved order did not leave."""
+        self._orders.pop(client_order_id, None)
+
     def working(self) -> list[Any]:
         """The orders that are not closed, oldest first, as the engine knows them now.
 

@@ -6,6 +6,7 @@ come from one `ExecutionAlgorithm`, because that is the only door the engine off
 
 from __future__ import annotations
 
+import contextlib
 from copy import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,7 @@ from framework.errors import RunError
 from framework.risk.rule import Approve, Deny, Proposal, Resize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nautilus_trader.model import ClientOrderId, InstrumentId, PositionId, Price, Quantity, StrategyId
 
@@ -215,6 +216,17 @@ class Desk:
         self.gate.sent(proposal)
         return change
 
+    @contextlib.contextmanager
+    def leaving(self, orders: Sequence[Any]) -> Iterator[None]:
+        """While approved orders leave: one that could not, since it could not be recorded, is not working."""
+        try:
+            yield
+        except BaseException:
+            for order in orders:
+                if self._books.cache.order(order.client_order_id) is None:
+                    self._entries.forget(order.client_order_id)
+            raise
+
     def take_back(self, order: Any) -> None:
         """Know an order of an earlier session: it counts as working until the engine says that it is over."""
         self._approve(order)
@@ -268,6 +280,7 @@ class Desk:
         for client_order_id, order in self.working().items():
             keep = client_order_id in closing or (order.is_reduce_only and not exits)
             elsewhere = venue not in ("", str(order.instrument_id.venue))
+            elsewhere = elsewhere or self._books.cache.order(client_order_id) is None  # it is just leaving
             if not keep and not elsewhere and not order.is_pending_cancel:
                 together.setdefault(order.instrument_id, []).append(client_order_id)
         for client_order_ids in together.values():

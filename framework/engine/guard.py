@@ -126,7 +126,8 @@ class Guard(Strategy):
         """Submit the order, another size of it, or have it denied."""
         approved = self._desk.admit(order, position_id)
         if approved is not None:
-            super().submit_order(approved, position_id, client_id, params)
+            with self._desk.leaving([approved]):
+                super().submit_order(approved, position_id, client_id, params)
 
     def submit_order_list(
         self,
@@ -138,7 +139,8 @@ class Guard(Strategy):
         """Submit the whole list, another size of it, or have all of it denied."""
         approved = self._desk.admit_list(order_list, position_id)
         if approved is not None:
-            super().submit_order_list(approved, position_id, client_id, params)
+            with self._desk.leaving(approved):
+                super().submit_order_list(approved, position_id, client_id, params)
 
     def modify_order(
         self,
