@@ -189,7 +189,7 @@ def build(
     builder = builder.with_reconciliation(plan.mode == "live")
     builder = builder.with_delay_post_stop_secs(1).with_timeout_connection(int(STARTING))
     for venue in plan.venues:
-        builder = _clients(builder, plan, venue, replay, venues)
+        builder = _clients(builder, plan, venue, replay, venues, failed)
     if left.orders:
         ids = engine_ids(strategy.id for strategy in plan.strategies)
         assert recovery is not None  # noqa: S101 - there is nothing to put back without one
@@ -278,7 +278,12 @@ def _pulse(recorder: Recorder) -> Pulse:
 
 
 def _clients(
-    builder: LiveNodeBuilder, plan: Plan, venue: VenuePlan, replay: Replay | None, venues: Venues
+    builder: LiveNodeBuilder,
+    plan: Plan,
+    venue: VenuePlan,
+    replay: Replay | None,
+    venues: Venues,
+    failed: Callable[[BaseException], None],
 ) -> LiveNodeBuilder:
     """The venue's data and execution clients: its own, or the replay and the simulated twin."""
     try:
@@ -286,7 +291,7 @@ def _clients(
         if plan.mode == "live":
             assert own is not None  # noqa: S101 - compose refuses it
             return builder.add_data_client(venue.name, own.data[0](), own.data[1]).add_exec_client(
-                venue.name, venues.kept(venue.name, own.execution[0]()), own.execution[1]
+                venue.name, venues.kept(venue.name, own.execution[0](), failed), own.execution[1]
             )
         if own is not None and replay is None:
             builder = builder.add_data_client(venue.name, own.data[0](), own.data[1])

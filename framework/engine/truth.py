@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.live.clients import ExecutionClient, ExecutionClientFactory
 
+from framework.errors import FrameworkError, RunError
 from framework.journal.state import OPEN, ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from decimal import Decimal
 
 SECONDS = 5.0
@@ -61,8 +62,14 @@ class Venues:
     def __init__(self) -> None:
         self._clients: dict[str, ExecutionClient] = {}
 
-    def kept(self, name: str, factory: Any) -> Any:
-        """The factory to give the engine in place of a venue's own: the client it builds is remembered."""
+    def kept(self, name: str, factory: Any, failed: Callable[[BaseException], None]) -> Any:
+        """The factory to give the engine in place of a venue's own: the client it builds is remembered.
+
+        Args:
+            name: The venue.
+            factory: The venue's own.
+            failed: Told why it cannot connect, which the engine does not say before its patience is over.
+        """
         if not isinstance(factory, ExecutionClientFactory):
             return factory
         clients = self._clients
@@ -70,7 +77,18 @@ class Venues:
         class Kept(ExecutionClientFactory):
             @staticmethod
             def create(**engine: Any) -> ExecutionClient:
-                clients[name] = factory.create(**engine)
+                client: Any = factory.create(**engine)
+                connect = client._connect  # noqa: SLF001 - the hook's name
+
+                async def connecting() -> None:
+                    try:
+                        await connect()
+                    except Exception as error:
+                        failed(_named(name, error))
+                        raise
+
+                client._connect = connecting  # noqa: SLF001 - the hook's name
+                clients[name] = client
                 return clients[name]
 
         return Kept()
@@ -102,3 +120,11 @@ class Venues:
                 if report.order_status.name in OPEN
             ),
         )
+
+
+def _named(venue: str, error: Exception) -> FrameworkError:
+    if isinstance(error, FrameworkError):
+        return error
+    return RunError(
+        f"venue {venue} cannot connect: {error}", remedy="See that it is there, and the venue's settings."
+    )

@@ -88,7 +88,7 @@ def test_an_exchange_that_is_not_there_is_a_node_that_does_not_start(exchange, n
     done = node.framework("node", "run", node.file, "--mode", "live")
     assert done.returncode == 6, done.stderr
     assert "cannot connect" in done.stderr
-    assert node.status()["state"] == "stopped"
+    assert node.status()["state"] == "failed"
 
 
 def test_paper_fills_at_the_prices_of_the_live_stream_and_sends_nothing(exchange, node_on):
