@@ -60,8 +60,13 @@ class FeatureSettings(PluginConfig, frozen=True, kw_only=True, tag_field="use"):
         """A new fold, which has seen no bar: takes bars and a row of numbers for each column to fill in."""
         raise NotImplementedError
 
+    @property
+    def learns(self) -> int:
+        """How many of the first training bars it learns from; most learn nothing."""
+        return 0
+
     def fit(self, rows: Rows) -> Self:
-        """The feature with what has to be learnt from training bars filled in; most learn nothing."""
+        """The feature with what it learns from the first training bars filled in."""
         del rows
         return self
 

@@ -27,8 +27,8 @@ class Markov(FeatureSettings, frozen=True, kw_only=True, tag="markov"):
     regimes: Annotated[Literal[2, 3], msgspec.Meta(description="How many.")] = 2
     learn_from: Annotated[
         Annotated[int, msgspec.Meta(ge=100, le=100_000)],
-        msgspec.Meta(description="At most so many of the last training bars."),
-    ] = 4_000
+        msgspec.Meta(description="So many of the first training bars, which are then no samples."),
+    ] = 2_000
     means: Annotated[list[float], msgspec.Meta(description="Learnt: mean log return of each regime.")] = (
         msgspec.field(default_factory=list)
     )
@@ -59,9 +59,14 @@ class Markov(FeatureSettings, frozen=True, kw_only=True, tag="markov"):
 
         return fold
 
+    @property
+    def learns(self) -> int:
+        """How many of the first training bars the regimes are learnt from."""
+        return self.learn_from
+
     def fit(self, rows: Rows) -> Self:
-        """Learn the regimes from these bars."""
-        means, deviations, transitions = learn(rows.close[-self.learn_from :], self.regimes)
+        """Learn the regimes from the first of these bars."""
+        means, deviations, transitions = learn(rows.close[: self.learn_from], self.regimes)
         return msgspec.structs.replace(self, means=means, deviations=deviations, transitions=transitions)
 
 

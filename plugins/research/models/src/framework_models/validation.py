@@ -1,0 +1,131 @@
+"""Judging a kind of model on samples it has not seen, and whose labels it could not have learnt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
+import numpy as np
+
+from framework import NotEnoughEvidence, PluginConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from framework_models.learners import Learner, Table
+
+
+class Validation(PluginConfig, frozen=True, kw_only=True):
+    """Combinatorial purged cross-validation (Lopez de Prado 2018, chapter 12)."""
+
+    folds: Annotated[
+        Annotated[int, msgspec.Meta(ge=3, le=20)], msgspec.Meta(description="Parts the samples are cut into.")
+    ] = 6
+    test_folds: Annotated[
+        Annotated[int, msgspec.Meta(ge=2, le=10)],
+        msgspec.Meta(description="Parts judged in each split; every choice of them is one split."),
+    ] = 2
+    embargo: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=100_000)],
+        msgspec.Meta(description="Samples left out after a judged part, beside the label's horizon on both sides."),
+    ] = 24
+
+    def __post_init__(self) -> None:
+        """Refuse to judge everything and learn from nothing."""
+        if self.test_folds >= self.folds:
+            raise ValueError(f"`test_folds` {self.test_folds} leaves nothing of {self.folds} folds to learn from")
+
+    def splits(self, samples: int, horizon: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Numbers of the samples to learn from, and of those to judge.
+
+        Args:
+            samples: How many there are, a bar or more apart, in order of time.
+            horizon: How many bars ahead a label looks.
+
+        Raises:
+            NotEnoughEvidence: There are too few to leave that many out.
+        """
+        from skfolio.model_selection import CombinatorialPurgedCV  # noqa: PLC0415 - takes seconds
+
+        least = self.folds * (2 * horizon + self.embargo + 10)
+        if samples < least:
+            raise NotEnoughEvidence(
+                f"{samples} samples are too few for {self.folds} folds, a horizon of {horizon} bars and an embargo of "
+                f"{self.embargo}",
+                remedy=f"It takes {least}: train on more bars, or with fewer folds or a shorter horizon.",
+            )
+        cv = CombinatorialPurgedCV(
+            n_folds=self.folds, n_test_folds=self.test_folds, purged_size=horizon, embargo_size=self.embargo
+        )
+        for learn, judge in cv.split(np.empty((samples, 1))):
+            yield learn, np.concatenate(judge)
+
+
+class Judged(NamedTuple):
+    """What came of a cross-validation.
+
+    Attributes:
+        unseen: float64, one row a sample: the mean of the predictions by models that had not seen it.
+        scores: Figures by name; `log_loss` is what a search lowers.
+    """
+
+    unseen: NDArray[np.float64]
+    scores: dict[str, float]
+
+
+def judge(
+    learner: Learner,
+    table: Table,
+    classes: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    splits: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    seed: int,
+) -> Judged:
+    """Fit on one side of every split, and look at the other."""
+    count = int(classes.max()) + 1
+    total, times = np.zeros((len(classes), count)), np.zeros(len(classes))
+    losses, guesses = [], []
+    for learn, test in splits:
+        if len(np.unique(classes[learn])) < count:
+            raise NotEnoughEvidence(
+                "a class of the labels is missing from the samples of a split",
+                remedy="Train on more bars, or move the barriers or the band so that every class occurs.",
+            )
+        fitted = learner.fit(table[learn], classes[learn], weights[learn], seed)
+        given = fitted.predict_proba(table[test]).astype(np.float64)
+        total[test] += given
+        times[test] += 1
+        losses.append(log_loss(given, classes[test]))
+        usual = np.bincount(classes[learn], minlength=count) / len(learn)
+        guesses.append(log_loss(np.tile(usual, (len(test), 1)), classes[test]))
+    unseen = total / times[:, None]
+    return Judged(
+        unseen,
+        {
+            "log_loss": float(np.mean(losses)),
+            "log_loss_deviation": float(np.std(losses)),
+            "log_loss_of_frequencies": float(np.mean(guesses)),
+            **figures(unseen, classes),
+        },
+    )
+
+
+def figures(probabilities: NDArray[np.float64], classes: NDArray[np.int64]) -> dict[str, float]:
+    """Figures of probabilities: accuracy of the likeliest class, Brier score, and area under each ROC curve."""
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - takes seconds
+
+    kinds = np.eye(probabilities.shape[1])[classes]
+    return {
+        "accuracy": float((probabilities.argmax(axis=1) == classes).mean()),
+        "brier": float(((probabilities - kinds) ** 2).sum(axis=1).mean()),
+        "auc_down": float(roc_auc_score(classes == 0, probabilities[:, 0])),
+        "auc_up": float(roc_auc_score(classes == classes.max(), probabilities[:, -1])),
+    }
+
+
+def log_loss(probabilities: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
+    """The mean of minus the logarithm of the probability given to what happened."""
+    given = np.clip(probabilities[np.arange(len(classes)), classes], 1e-12, 1.0)
+    return float(-np.log(given).mean())
