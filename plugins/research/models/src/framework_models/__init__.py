@@ -1,1 +1,27 @@
-"""Features of bars, and the models made from them."""
+"""Features of bars, the models made from them, and the filters that use both.
+
+Loading this plugin loads none of its libraries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework import CommandSpec, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import typer
+
+
+@hookimpl
+def register_commands() -> Iterator[CommandSpec]:
+    """Offer `framework model`."""
+    yield CommandSpec(name="model", app=_commands, summary="Train models, and list, show and verify them.")
+
+
+def _commands() -> typer.Typer:
+    from framework_models.commands import build  # noqa: PLC0415 - loads when it is used
+
+    return build()
