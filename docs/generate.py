@@ -45,7 +45,13 @@ commands. Exit codes are on [the page of errors](errors.md). A plugin may add gr
 ERRORS_END = f"""\
 With `--json` an error is one JSON object on stdout, with the keys
 {", ".join(f"`{key}`" for key in errors.FrameworkError("").to_dict())}; without it, the same on stderr."""
-KINDS = {"strategy": "Strategies", "risk": "Risk rules", "venue": "Venues", "importer": "Importers"}
+KINDS = {
+    "strategy": "Strategies",
+    "filter": "Filters",
+    "risk": "Risk rules",
+    "venue": "Venues",
+    "importer": "Importers",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -83,7 +89,14 @@ def hooks() -> str:
         lines += [f"## `{name}`", "", "```python", signature(name, hook), "```", "", text, ""]
         lines += ["```python", example, "```", "", f"Since {version}.", ""]
     lines += ["## What the hooks hand over", ""]
-    for spec in (specs.StrategySpec, specs.RiskSpec, specs.VenueSpec, specs.ImporterSpec, specs.CommandSpec):
+    for spec in (
+        specs.StrategySpec,
+        specs.FilterSpec,
+        specs.RiskSpec,
+        specs.VenueSpec,
+        specs.ImporterSpec,
+        specs.CommandSpec,
+    ):
         text, attributes = attribute_parts(spec)
         lines += [f"### `{spec.__name__}`", "", text, "", "| field | |", "|---|---|"]
         lines += [f"| `{field}` | {meaning} |" for field, meaning in attributes]

@@ -38,6 +38,8 @@ from framework.risk.rule import (
 from framework.secret import Secret
 from framework.specs import (
     CommandSpec,
+    Deployment,
+    FilterSpec,
     ImporterSpec,
     LiveVenue,
     PluginConfig,
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from framework.catalog.arrays import load_bars
     from framework.catalog.tape import Tape
     from framework.engine.asked import Asked, before, difference
+    from framework.config.node import read_settings
+    from framework.config.values import to_nanos
     from framework.holding import Holding
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from framework.study import Study, run_plan
     from framework.sweep.row import Row
     from framework.sweep.table import figures, find_objective
+    from framework.signals.filter import Signal, SignalFilter
     from framework.ticks import exact_size, tick_beyond
     from framework.trades import ClosedTrade
 
@@ -72,8 +77,10 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Deny",
+    "Deployment",
     "Duration",
     "Feature",
+    "FilterSpec",
     "Flatten",
     "FrameworkError",
     "Halt",
@@ -96,6 +103,8 @@ __all__ = [
     "Row",
     "RunError",
     "Secret",
+    "Signal",
+    "SignalFilter",
     "Signals",
     "StrategySpec",
     "Study",
@@ -115,9 +124,11 @@ __all__ = [
     "hookimpl",
     "load_bars",
     "nanoseconds",
+    "read_settings",
     "refuse_repeats",
     "run_plan",
     "tick_beyond",
+    "to_nanos",
 ]
 __version__ = "0.1.0"
 _WITH_THE_ENGINE = {
@@ -128,6 +139,8 @@ _WITH_THE_ENGINE = {
     "Holding": "framework.holding",
     "Readings": "framework.signals.features",
     "Row": "framework.sweep.row",
+    "Signal": "framework.signals.filter",
+    "SignalFilter": "framework.signals.filter",
     "Signals": "framework.signals",
     "Study": "framework.study",
     "Tape": "framework.catalog.tape",
@@ -141,12 +154,14 @@ _WITH_THE_ENGINE = {
     "follow": "framework.signals.features",
     "load_bars": "framework.catalog.arrays",
     "run_plan": "framework.study",
+    "read_settings": "framework.config.node",
     "tick_beyond": "framework.ticks",
+    "to_nanos": "framework.config.values",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """What loads the engine, which `framework --help` can do without."""
+    """What loads the engine or a reader of files, which `framework --help` can do without."""
     home = _WITH_THE_ENGINE.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,14 +17,15 @@ from nautilus_trader.model import BarType, InstrumentId
 
 from framework import config as configuration
 from framework.config.values import to_nanos
-from framework.errors import CompositionError
+from framework.errors import CompositionError, FrameworkError
+from framework.specs import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from framework.config import LoadedConfig, NodeConfig
     from framework.plugins import Kind, Offer, Plugins
-    from framework.specs import Mode, RiskSpec, StrategySpec, VenueSpec
+    from framework.specs import FilterSpec, Mode, RiskSpec, StrategySpec, VenueSpec
 
 type StreamKind = Literal["bars", "quotes", "trades"]
 
@@ -50,12 +51,26 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterPlan:
+    """A filter to build."""
+
+    offer: Offer
+    config: Any
+
+    @property
+    def spec(self) -> FilterSpec:
+        """What the plugin handed over."""
+        return self.offer.spec  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyPlan:
-    """A strategy to build."""
+    """A strategy to build, and what may refuse its entries."""
 
     id: str
     offer: Offer
     config: Any
+    filter: FilterPlan | None = None
 
     @property
     def spec(self) -> StrategySpec:
@@ -153,7 +168,13 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
     streams = tuple(parts.stream(index, venues) for index in range(len(node.data)))
     strategies = tuple(parts.strategy(index, streams) for index in range(len(node.strategies)))
     rules = tuple(parts.rule(index, strategies, streams) for index in range(len(node.risk)))
-    parts_used: list[VenuePlan | StrategyPlan | RulePlan] = [*venues, *strategies, *rules]
+    filters = [strategy.filter for strategy in strategies if strategy.filter is not None]
+    parts_used: list[VenuePlan | StrategyPlan | FilterPlan | RulePlan] = [
+        *venues,
+        *strategies,
+        *filters,
+        *rules,
+    ]
     used = {part.offer for part in parts_used}
     return Plan(
         name=node.name or loaded.directory.name or "node",
@@ -229,7 +250,38 @@ class _Parts:
                     (*here, *path),
                     _nearest(str(value), [stream.name for stream in streams], "data"),
                 )
-        return StrategyPlan(entry.id, offer, config)
+        return StrategyPlan(entry.id, offer, config, self.filter(index, offer, config))
+
+    def filter(self, index: int, strategy: Offer, strategy_config: Any) -> FilterPlan | None:
+        """What may refuse the strategy's entries, with settings that mean the same from anywhere."""
+        entry = self.node.strategies[index]
+        if entry.filter is None:
+            return None
+        at = ("strategies", index, "filter")
+        if not hasattr(strategy.spec.strategy, "signal_filter"):  # type: ignore[union-attr]
+            raise self._error(
+                f'strategy "{entry.id}" asks no filter about its entries',
+                at,
+                f"{strategy.owner} would trade as if there was none. Remove it.",
+            )
+        offer = self._found("filter", (*at, "use"), entry.filter.use)
+        config = self._decoded(offer, (*at, "config"))
+        spec: FilterSpec = offer.spec  # type: ignore[assignment]
+        if spec.settle is not None:
+            deployment = Deployment(
+                folder=self.loaded.directory,
+                mode=self.mode,
+                start=to_nanos(self.node.start) if self.node.start else None,
+                end=to_nanos(self.node.end, end_of_day=True) if self.node.end else None,
+                bar_types=tuple(bar_types(strategy_config)),
+            )
+            try:
+                config = spec.settle(config, deployment)
+            except FrameworkError as error:
+                error.where = error.where or self.loaded.document.where((*at, "config"))
+                error.path = error.path or configuration.yaml_path((*at, "config"))
+                raise
+        return FilterPlan(offer, config)
 
     def rule(self, index: int, strategies: tuple[StrategyPlan, ...], streams: tuple[Stream, ...]) -> RulePlan:
         entry = self.node.risk[index]
@@ -252,12 +304,17 @@ class _Parts:
         return RulePlan(entry.id or entry.use, offer, config, tuple(entry.strategies or known))
 
     def _part(self, kind: Kind, section: str, index: int, use: str) -> tuple[Offer, Any]:
-        document = self.loaded.document
-        at = (section, index, "use")
-        offer = self.plugins.find(kind, use, where=document.where(at), path=configuration.yaml_path(at))
+        offer = self._found(kind, (section, index, "use"), use)
+        return offer, self._decoded(offer, (section, index, "config"))
+
+    def _found(self, kind: Kind, at: tuple[str | int, ...], use: str) -> Offer:
+        return self.plugins.find(
+            kind, use, where=self.loaded.document.where(at), path=configuration.yaml_path(at)
+        )
+
+    def _decoded(self, offer: Offer, at: tuple[str | int, ...]) -> Any:
         spec: Any = offer.spec
-        config = configuration.decode(document, (section, index, "config"), spec.config, owner=offer.owner)
-        return offer, config
+        return configuration.decode(self.loaded.document, at, spec.config, owner=offer.owner)
 
     def _error(self, message: str, at: tuple[str | int, ...], remedy: str) -> CompositionError:
         return CompositionError(

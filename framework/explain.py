@@ -36,6 +36,9 @@ def explanation(plan: Plan) -> dict[str, Any]:
                 "id": part.id,
                 **_origin(part),
                 "config": to_plain(part.config),
+                "filter": None
+                if part.filter is None
+                else {**_origin(part.filter), "config": to_plain(part.filter.config)},
                 "judged_by": [rule.id for rule in _order_of_judgement(plan) if part.id in rule.strategies],
             }
             for part in plan.strategies
@@ -72,6 +75,13 @@ def render(plan: Plan) -> RenderableType:
             leaf = branch.add(Text(f"{part[key]}: {part['use']} ({part['distribution']} {part['version']})"))
             for name, value in part["config"].items():
                 leaf.add(Text(f"{name}: {in_yaml(value)}", style="dim"))
+            if part.get("filter"):
+                asked = part["filter"]
+                below = leaf.add(
+                    Text(f"filtered by: {asked['use']} ({asked['distribution']} {asked['version']})")
+                )
+                for name, value in asked["config"].items():
+                    below.add(Text(f"{name}: {in_yaml(value)}", style="dim"))
             if part.get("judged_by"):
                 leaf.add(Text(f"judged by, in order: {', '.join(part['judged_by'])}"))
             if part.get("strategies"):

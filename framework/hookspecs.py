@@ -13,7 +13,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from framework.specs import CommandSpec, ImporterSpec, RiskSpec, StrategySpec, VenueSpec
+    from framework.specs import CommandSpec, FilterSpec, ImporterSpec, RiskSpec, StrategySpec, VenueSpec
 
 ENTRY_POINT_GROUP = "framework"
 """The entry point group a plugin's distribution declares."""
@@ -30,6 +30,19 @@ def register_strategies() -> Iterable[StrategySpec]:  # type: ignore[empty-body]
         >>> @hookimpl
         ... def register_strategies():
         ...     yield StrategySpec(name="trend", strategy=Trend, config=TrendConfig)
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def register_filters() -> Iterable[FilterSpec]:  # type: ignore[empty-body]
+    """Called once, when plugins are loaded: the filters of strategies' entries this plugin offers.
+
+    Example:
+        >>> @hookimpl
+        ... def register_filters():
+        ...     yield FilterSpec(name="weekdays", filter=Weekdays, config=WeekdaysConfig)
 
     .. versionadded:: 0.1
     """

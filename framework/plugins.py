@@ -17,6 +17,7 @@ from framework.errors import FrameworkError, PluginBroken, PluginConflict, Plugi
 from framework.specs import (
     GATED,
     CommandSpec,
+    FilterSpec,
     ImporterSpec,
     PluginConfig,
     RiskSpec,
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from importlib.metadata import Distribution, EntryPoint
 
-type Kind = Literal["strategy", "risk", "venue", "importer", "command"]
-type Spec = StrategySpec | RiskSpec | VenueSpec | ImporterSpec | CommandSpec
+type Kind = Literal["strategy", "filter", "risk", "venue", "importer", "command"]
+type Spec = StrategySpec | FilterSpec | RiskSpec | VenueSpec | ImporterSpec | CommandSpec
 
 HOOKS: dict[Kind, tuple[str, type]] = {
     "strategy": ("register_strategies", StrategySpec),
+    "filter": ("register_filters", FilterSpec),
     "risk": ("register_risk", RiskSpec),
     "venue": ("register_venues", VenueSpec),
     "importer": ("register_importers", ImporterSpec),
@@ -40,6 +42,7 @@ HOOKS: dict[Kind, tuple[str, type]] = {
 }
 KINDS: dict[Kind, str] = {
     "strategy": "strategy",
+    "filter": "filter",
     "risk": "risk rule",
     "venue": "venue",
     "importer": "importer",
@@ -248,6 +251,8 @@ def _validate(spec: Any, expected: type, hook: str) -> None:
         raise PluginBroken(f'the config of "{name}" is {config!r}, not a subclass of framework.PluginConfig')
     if isinstance(spec, StrategySpec):
         _validate_strategy(spec)
+    if isinstance(spec, FilterSpec):
+        _validate_filter(spec)
 
 
 def _validate_strategy(spec: StrategySpec) -> None:
@@ -273,6 +278,15 @@ def _validate_strategy(spec: StrategySpec) -> None:
         raise PluginBroken(
             f'the config of "{spec.name}" declares {", ".join(sorted(reserved))}, set by `id:`'
         )
+
+
+def _validate_filter(spec: FilterSpec) -> None:
+    from framework.signals.filter import SignalFilter  # noqa: PLC0415 - loaded with the filter
+
+    if not _is_class_of(spec.filter, SignalFilter):
+        raise PluginBroken(f'"{spec.name}" is {spec.filter!r}, not a subclass of framework.SignalFilter')
+    if spec.settle is not None and not callable(spec.settle):
+        raise PluginBroken(f'the settle of "{spec.name}" is {spec.settle!r}, not a function')
 
 
 def _is_class_of(value: Any, parent: type) -> bool:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import typer
     from nautilus_trader.backtest import BacktestVenueConfig
+    from nautilus_trader.model import BarType
     from nautilus_trader.trading import Strategy
 
     from framework.risk.rule import RiskRule
     from framework.signals import Bars, Signals
+    from framework.signals.filter import SignalFilter
 
 type Mode = Literal["backtest", "paper", "live"]
 type DataKind = Literal["bars", "quotes", "trades"]
@@ -59,6 +61,49 @@ class StrategySpec:
     config: type[PluginConfig]
     summary: str = ""
     signals: Callable[[Any, Bars], Signals] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Where and when a filter will be used, as far as composition knows it.
+
+    Attributes:
+        folder: The folder of `node.yaml`; relative paths in settings start there.
+        mode: How the node runs.
+        start: First nanosecond of data that is replayed; None for the first there is.
+        end: Last nanosecond of data that is replayed; None for the last there is.
+        bar_types: The bars that the strategy's settings name.
+    """
+
+    folder: Path
+    mode: Mode
+    start: int | None
+    end: int | None
+    bar_types: tuple[BarType, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSpec:
+    """A filter of a strategy's entries, offered under a name.
+
+    A strategy that can be filtered has a class attribute `signal_filter`, an instance of
+    `framework.SignalFilter`, and asks it before it sends an entry.
+
+    Attributes:
+        name: What `filter: use:` says in `node.yaml`.
+        filter: The class; built as `filter(config)`, once for each strategy that names it.
+        config: Its settings.
+        settle: Called at composition with the settings and a `framework.Deployment`: refuses what must not be
+            used there, with a FrameworkError, and gives the settings that repeat the run from anywhere, with
+            whole paths and nothing that may come to mean something else. It reads files and loads no library.
+        summary: One sentence for `framework plugins list`.
+    """
+
+    name: str
+    filter: type[SignalFilter]
+    config: type[PluginConfig]
+    settle: Callable[[Any, Deployment], Any] | None = None
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

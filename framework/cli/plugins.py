@@ -13,7 +13,7 @@ from framework.errors import ConfigError, PluginBroken, PluginConflict, PluginNo
 if TYPE_CHECKING:
     from framework.plugins import Offer, Plugin
 
-KINDS = ("strategy", "risk", "venue", "importer", "command")
+KINDS = ("strategy", "filter", "risk", "venue", "importer", "command")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and nothing else.")]
 
 
@@ -28,7 +28,7 @@ def build() -> typer.Typer:
 
 def list_(
     kind: Annotated[
-        str | None, typer.Option(help="Only strategy, risk, venue, importer or command plugins.")
+        str | None, typer.Option(help="Only strategy, filter, risk, venue, importer or command plugins.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

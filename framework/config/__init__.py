@@ -3,6 +3,7 @@
 from framework.config.decoding import decode
 from framework.config.node import (
     DataEntry,
+    FilterEntry,
     GuardEntry,
     JournalEntry,
     LoadedConfig,
@@ -14,6 +15,7 @@ from framework.config.node import (
     StrategyEntry,
     VenueEntry,
     load,
+    read_settings,
     schema,
     understand,
 )
@@ -21,6 +23,7 @@ from framework.config.strict_yaml import yaml_path
 
 __all__ = [
     "DataEntry",
+    "FilterEntry",
     "GuardEntry",
     "JournalEntry",
     "LoadedConfig",
@@ -33,6 +36,7 @@ __all__ = [
     "VenueEntry",
     "decode",
     "load",
+    "read_settings",
     "schema",
     "understand",
     "yaml_path",

@@ -17,7 +17,7 @@ from framework.config import values
 from framework.config.decoding import decode
 from framework.config.wording import Problem, error_of
 from framework.secret import Secret
-from framework.specs import Mode
+from framework.specs import Mode, PluginConfig
 
 if TYPE_CHECKING:
     import os
@@ -67,6 +67,13 @@ class VenueEntry(Entry, frozen=True, kw_only=True):
     config: Settings = msgspec.field(default_factory=dict)
 
 
+class FilterEntry(Entry, frozen=True, kw_only=True):
+    """What may refuse a strategy's entries."""
+
+    use: Annotated[Use, msgspec.Meta(examples=["model"])]
+    config: Settings = msgspec.field(default_factory=dict)
+
+
 class StrategyEntry(Entry, frozen=True, kw_only=True):
     """A strategy to run."""
 
@@ -76,6 +83,12 @@ class StrategyEntry(Entry, frozen=True, kw_only=True):
     ]
     use: Annotated[Use, msgspec.Meta(examples=["vwap"])]
     config: Settings = msgspec.field(default_factory=dict)
+    filter: Annotated[
+        FilterEntry | None,
+        msgspec.Meta(
+            description="Asked before every entry, when the strategy is one that asks; none by default."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse the one name that the engine gives to orders that no strategy sent."""
@@ -328,6 +341,19 @@ def understand(document: Document, directory: Path) -> LoadedConfig:
     if problems:
         raise error_of(document, problems)
     return LoadedConfig(node, document, directory)
+
+
+def read_settings[T: PluginConfig](path: str | os.PathLike[str], kind: type[T]) -> T:
+    """A plugin's own settings file, read as strictly as a node file.
+
+    Args:
+        path: The file.
+        kind: The class of its settings.
+
+    Raises:
+        ConfigError: It cannot be read, is not strict YAML 1.2, or has other settings than the class.
+    """
+    return decode(documents.read(path), (), kind)
 
 
 def schema() -> dict[str, Any]:

@@ -15,9 +15,10 @@ from nautilus_trader.model import StrategyId
 from framework.compose import bar_types
 from framework.engine.books import Books, by_instrument
 from framework.engine.desk import Desk, Door
+from framework.engine.filtering import filtering
 from framework.engine.guard import guarded
 from framework.engine.watch import Conductor
-from framework.errors import CompositionError, RunError
+from framework.errors import CompositionError, FrameworkError, RunError
 from framework.risk.gate import BoundRule, Gate
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model import BarType
     from nautilus_trader.portfolio import Portfolio
 
-    from framework.compose import Plan, RulePlan
+    from framework.compose import Plan, RulePlan, StrategyPlan
     from framework.engine.books import HasTime
     from framework.engine.faults import Faults
     from framework.risk.decision import Decision
@@ -142,7 +143,7 @@ def assemble(plan: Plan, host: Host) -> Assembly:
             desk,
             conductor,
             watched=host.watched,
-            layers=host.layers,
+            layers=(*host.layers, *_filter(strategy)),
             precomputed=host.precomputed,
         )
         try:
@@ -164,6 +165,22 @@ def said(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it asked Python to exit (SystemExit: {error.code})"
     return f"{type(error).__name__}: {error}"
+
+
+def _filter(plan: StrategyPlan) -> tuple[type, ...]:
+    """The layer with the strategy's filter, if it has one."""
+    if plan.filter is None:
+        return ()
+    try:
+        built = plan.filter.spec.filter(plan.filter.config)  # type: ignore[call-arg]
+    except FrameworkError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise RunError(
+            f'the filter of strategy "{plan.id}" could not be built: {said(error)}',
+            remedy=f"See {plan.filter.offer.owner}.",
+        ) from error
+    return (filtering(built, tuple(bar_types(plan.config))),)
 
 
 def _rule(plan: RulePlan) -> BoundRule:

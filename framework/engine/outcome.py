@@ -139,6 +139,9 @@ def resolved(plan: Plan) -> dict[str, Any]:
     for section, parts in sections.items():
         for entry, part in zip(node.get(section) or (), parts, strict=True):
             entry["config"] = to_plain(part.config)
+    for entry, strategy in zip(node["strategies"], plan.strategies, strict=True):
+        if strategy.filter is not None:
+            entry["filter"]["config"] = to_plain(strategy.filter.config)
     return node
 
 

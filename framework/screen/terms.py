@@ -82,6 +82,8 @@ def the_strategy(plan: Plan) -> StrategyPlan:
             "as arrays",
             "strategies[0].use",
         )
+    if strategy.filter is not None:
+        raise _refused("a filter judges signal by signal, and the node has one", "strategies[0].filter")
     if plan.rules:
         names = ", ".join(rule.id for rule in plan.rules)
         raise _refused(f"risk rules judge order by order, and the node has {names}", "risk")

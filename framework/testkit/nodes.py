@@ -26,7 +26,7 @@ from framework.config.values import to_plain
 from framework.engine import backtest
 from framework.errors import PluginBroken
 from framework.hookspecs import hookimpl
-from framework.specs import PluginConfig, RiskSpec, StrategySpec, VenueSpec
+from framework.specs import FilterSpec, PluginConfig, RiskSpec, StrategySpec, VenueSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from framework.engine.asked import Record
     from framework.result import Result
 
-type Spec = StrategySpec | RiskSpec | VenueSpec
+type Spec = StrategySpec | FilterSpec | RiskSpec | VenueSpec
 type Rule = tuple[RiskSpec, PluginConfig]
 
 STRATEGY_ID = "subject"
@@ -215,6 +215,11 @@ class Offered:
     def register_strategies(self) -> Iterator[StrategySpec]:
         """Those that are strategies."""
         return (spec for spec in self._specs if isinstance(spec, StrategySpec))
+
+    @hookimpl
+    def register_filters(self) -> Iterator[FilterSpec]:
+        """Those that are filters."""
+        return (spec for spec in self._specs if isinstance(spec, FilterSpec))
 
     @hookimpl
     def register_risk(self) -> Iterator[RiskSpec]:

@@ -94,7 +94,8 @@ class ReadmeKit(Kit):
             return "README.md has no block that begins with ```yaml"
         written = document.parse(block[1], "README.md").value
         names = {spec.name for spec in self.specs}
-        used = {entry.get("use") for part in written.values() if isinstance(part, list) for entry in part}
+        entries = [entry for part in written.values() if isinstance(part, list) for entry in part]
+        used = {use for entry in entries for use in (entry.get("use"), entry.get("filter", {}).get("use"))}
         if not used & names:
             return f"its YAML uses {', '.join(map(str, used))}, and the plugin offers {', '.join(names)}"
         market = simulate(

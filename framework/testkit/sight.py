@@ -104,7 +104,8 @@ def _forbidden(callable_: Any, first: Any) -> str | None:
     owner, name = getattr(callable_, "__self__", None), getattr(callable_, "__name__", "")
     if isinstance(owner, type) and issubclass(owner, dt.date) and name in CLOCK_METHODS:
         return f"{owner.__name__}.{name}"
-    if random._inst in (owner, first) and getattr(random, name, None) is not None:  # noqa: SLF001 - the module's hidden global
+    hidden = random._inst  # noqa: SLF001 - the module's hidden global
+    if (owner is hidden or first is hidden) and getattr(random, name, None) is not None:
         return f"random.{name}"
     try:
         if callable_ in ALWAYS:

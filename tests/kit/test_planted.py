@@ -63,6 +63,19 @@ RULES = {
     "CountsInCheck": ("Config", "test_asking_twice_changes_nothing"),
     "LeaksBetweenRuns": ("Config", "test_same_flow_gives_same_verdicts"),
 }
+FILTERS = {
+    "Sound": ("Config", None),
+    "Open": ("Open", "test_its_settings_are_closed"),
+    "Undocumented": ("Undocumented", "test_its_settings_are_documented"),
+    "OutOfBounds": ("OutOfBounds", "test_its_settings_survive_yaml"),
+    "Raises": ("Config", "test_it_runs"),
+    "RefusesAll": ("Config", "test_it_accepts_some_and_refuses_others"),
+    "SwallowsItsBug": ("Config", "test_no_bug_is_swallowed"),
+    "RollsDice": ("Config", "test_it_reads_no_clock_or_dice"),
+    "RemembersTheRunBefore": ("Config", "test_same_bars_give_same_answers"),
+    "OtherwiseInABacktest": ("Config", "test_bar_by_bar_it_gives_the_same_answers"),
+    "PeeksAtTheCatalog": ("Config", "test_cutting_the_data_changes_nothing_before"),
+}
 VENUES = {
     "sound": ("Config", None),
     "undocumented": ("Undocumented", "test_its_settings_are_documented"),
@@ -123,6 +136,21 @@ for plant, config in PLANTS:
     spec = RiskSpec(name="planted", rule=rule, config=getattr(planted, config))
     globals()["Test" + plant] = type("Test" + plant, (Quick,), {"spec": spec})
 """
+FILTER_SUITE = """
+import planted_filters as planted
+from framework import FilterSpec
+from framework.testkit import FilterKit
+
+class Quick(FilterKit):
+    length, cuts = 400, 3
+    def config(self, market):
+        return self.spec.config(catalog=str(market.catalog))
+
+for plant, config in PLANTS:
+    chosen = planted.Sound if plant == config else getattr(planted, plant)
+    spec = FilterSpec(name="planted", filter=chosen, config=getattr(planted, config))
+    globals()["Test" + plant] = type("Test" + plant, (Quick,), {"spec": spec})
+"""
 VENUE_SUITE = """
 import planted_venues as planted
 from nautilus_trader.model import Money
@@ -145,6 +173,7 @@ for plant, config in PLANTS:
 SUITES = {
     "strategies": (STRATEGY_SUITE, STRATEGIES),
     "rules": (RULE_SUITE, RULES),
+    "filters": (FILTER_SUITE, FILTERS),
     "venues": (VENUE_SUITE, VENUES),
 }
 CASES = [(kind, plant, test) for kind, (_, table) in SUITES.items() for plant, (_, test) in table.items()]

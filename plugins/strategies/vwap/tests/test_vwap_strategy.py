@@ -220,11 +220,14 @@ def test_the_filter_sees_the_signal_and_may_refuse_it(bench):
     bench.engine(strategy, bench.bars([*DIP, CALM])).run()
     assert bench.sent == []
     (signal,) = strategy.signal_filter.asked
-    assert (signal.instrument_id, signal.direction, signal.close, signal.session_bars) == (XYZ, 1, 96.0, 4)
+    assert (signal.bar_type.instrument_id, signal.direction, signal.price) == (XYZ, 1, 96.0)
     assert signal.ts_event == bench.start + 4 * bench.minute
-    assert signal.vwap == pytest.approx(99.583333, abs=1e-6)
-    assert signal.deviation == pytest.approx(1.361678, abs=1e-6)
-    assert signal.atr == pytest.approx(3.333333, abs=1e-6)
+    assert signal.seen == {
+        "vwap": pytest.approx(99.583333, abs=1e-6),
+        "deviation": pytest.approx(1.361678, abs=1e-6),
+        "atr": pytest.approx(3.333333, abs=1e-6),
+        "session_bars": 4.0,
+    }
 
 
 @pytest.mark.parametrize(("mode", "direction"), [("fade", -1), ("breakout", 1)])

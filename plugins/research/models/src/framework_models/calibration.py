@@ -48,7 +48,9 @@ class Calibration(PluginConfig, frozen=True, kw_only=True):
                 better[:, k] = np.interp(probabilities[:, k], self.curves[k].given, self.curves[k].meant)
         total = better.sum(axis=1, keepdims=True)
         # Where every map says never, nothing is known better than before.
-        result: NDArray[np.float64] = np.where(total > 0.0, better / np.where(total > 0.0, total, 1.0), probabilities)
+        result: NDArray[np.float64] = np.where(
+            total > 0.0, better / np.where(total > 0.0, total, 1.0), probabilities
+        )
         return result
 
 

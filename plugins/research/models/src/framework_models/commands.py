@@ -58,7 +58,8 @@ def train(
     catalog: Annotated[Path | None, typer.Option(help="Read this catalog instead of the recipe's.")] = None,
     pictures: Annotated[bool, typer.Option(help="Draw SHAP values and reliability beside the model.")] = True,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Make the samples and say what there is; train and write nothing.")
+        bool,
+        typer.Option("--dry-run", help="Make the samples and say what there is; train and write nothing."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
     as_json: AsJson = False,
@@ -82,7 +83,12 @@ def train(
     if dry_run:
         samples = training.make_samples(wanted, Rows.of(bars))
         shares = {label: float((samples.classes == n).mean()) for n, label in enumerate(samples.labels)}
-        facts = {"bars": len(bars), "samples": len(samples.classes), "columns": samples.columns, "shares": shares}
+        facts = {
+            "bars": len(bars),
+            "samples": len(samples.classes),
+            "columns": samples.columns,
+            "shares": shares,
+        }
         typer.echo(json.dumps(facts, indent=2) if as_json else _would(facts))
         return
     with _progress(f"training {wanted.name}", shown=not (quiet or as_json)) as progress:
@@ -111,7 +117,10 @@ def list_(registry: RegistryFolder = DEFAULT, as_json: AsJson = False) -> None:
         typer.echo(f"no models in {registry}")
     for row in found:
         name = f"{row['name']}{' (newest)' if row['newest'] else ''}" if "name" in row else "damaged"
-        rest = row.get("error") or f"{row['bars']}, trained to {row['trained_to']}, knows until {row['knows_until']}"
+        rest = (
+            row.get("error")
+            or f"{row['bars']}, trained to {row['trained_to']}, knows until {row['knows_until']}"
+        )
         typer.echo(f"{row['id'][:12]}  {name}  {rest}")
 
 
@@ -167,7 +176,7 @@ def _open_all(
 
     registry: Registry = Registry(folder)
     newest = set(registry.names().values())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for model_id in [registry.find(only)] if only else sorted(registry.ids()):
         try:
             checked = registry.open(model_id, trusted)
@@ -211,7 +220,10 @@ def _print(facts: dict[str, Any]) -> None:
 
 def _would(facts: dict[str, Any]) -> str:
     shares = ", ".join(f"{label}: {share:.1%}" for label, share in facts["shares"].items())
-    return f"would train on {facts['samples']:,} of {facts['bars']:,} bars, {len(facts['columns'])} columns; {shares}"
+    return (
+        f"would train on {facts['samples']:,} of {facts['bars']:,} bars, "
+        f"{len(facts['columns'])} columns; {shares}"
+    )
 
 
 def _time(nanos: int) -> str:

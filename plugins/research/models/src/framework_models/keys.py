@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from framework import CheckFailed, ConfigError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     type PublicKey = Ed25519PublicKey
     type SigningKey = Ed25519PrivateKey
 

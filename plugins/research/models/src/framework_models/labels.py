@@ -56,8 +56,8 @@ class FixedHorizon(PluginConfig, frozen=True, kw_only=True, tag_field="use", tag
 class TripleBarrier(PluginConfig, frozen=True, kw_only=True, tag_field="use", tag="triple_barrier"):
     """Which of two prices is reached first within some bars: the upper one, the lower one, or neither.
 
-    Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 3; the barriers are average true ranges
-    from the close. A bar that reaches both does not say which came first, and counts as neither.
+    Lopez de Prado, Advances in Financial Machine Learning (2018), chapter 3; the barriers are average true
+    ranges from the close. A bar that reaches both does not say which came first, and counts as neither.
     """
 
     horizon: Annotated[
@@ -83,7 +83,15 @@ class TripleBarrier(PluginConfig, frozen=True, kw_only=True, tag_field="use", ta
         ends = np.zeros(rows.length, dtype=np.int64)
         known = np.zeros(rows.length, dtype=np.bool_)
         _first_touch(
-            rows.high, rows.low, rows.close, reach * self.up, reach * self.down, self.horizon, value, ends, known
+            rows.high,
+            rows.low,
+            rows.close,
+            reach * self.up,
+            reach * self.down,
+            self.horizon,
+            value,
+            ends,
+            known,
         )
         return Labels(value, ends, known)
 

@@ -1,6 +1,7 @@
 """The kinds of model: how each is fitted, what a search may change, and the file it becomes.
 
-A file is XGBoost's own UBJ or ONNX: data that an interpreter of numbers reads, never a pickle, which is a program.
+A file is XGBoost's own UBJ or ONNX: data that an interpreter of numbers reads, never a pickle, which is a
+program.
 """
 
 from __future__ import annotations
@@ -60,9 +61,7 @@ class XGBoost(Learner, frozen=True, kw_only=True, tag="xgboost"):
     learning_rate: Annotated[Share, msgspec.Meta(description="Share of each tree that counts.")] = 0.05
     rows: Annotated[Share, msgspec.Meta(description="Share of the samples each tree sees.")] = 0.8
     columns: Annotated[Share, msgspec.Meta(description="Share of the features each tree sees.")] = 0.8
-    leaf: Annotated[
-        float, msgspec.Meta(ge=0.0, description="Least weight of the samples in a leaf.")
-    ] = 20.0
+    leaf: Annotated[float, msgspec.Meta(ge=0.0, description="Least weight of the samples in a leaf.")] = 20.0
     l2: Annotated[float, msgspec.Meta(ge=0.0, description="Penalty on large leaves.")] = 1.0
 
     @property
@@ -163,7 +162,9 @@ class Mlp(Learner, frozen=True, kw_only=True, tag="mlp"):
     """A small network of full layers on standardised features."""
 
     layers: Annotated[
-        Annotated[list[Annotated[int, msgspec.Meta(ge=1, le=1_024)]], msgspec.Meta(min_length=1, max_length=6)],
+        Annotated[
+            list[Annotated[int, msgspec.Meta(ge=1, le=1_024)]], msgspec.Meta(min_length=1, max_length=6)
+        ],
         msgspec.Meta(description="Nodes of each hidden layer."),
     ] = msgspec.field(default_factory=lambda: [16])
     l2: Annotated[float, msgspec.Meta(ge=0.0, description="Penalty on large weights.")] = 0.1

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from framework_models.training import Trained
 
-EXPLAINED = 400
-"""Samples explained, evenly spread over time."""
-BACKGROUND = 50
-"""Samples that stand for not knowing a feature, where the model is no tree."""
+EXPLAINED, ESTIMATED = 400, 80
+"""Samples explained, evenly spread over time; fewer where each has to be estimated."""
+BACKGROUND = 20
+"""Samples that stand for not knowing a feature, where values are estimated."""
+GUESSES = 400
+"""Combinations of features tried for each estimate."""
+EXACT = ("xgboost", "random_forest", "linear")
 SHOWN = 15
 """Features in a picture."""
 BINS = 10
@@ -29,19 +32,20 @@ COLOURS = {-1: "#c2410c", 0: "#7b8794", 1: "#0f766e"}
 
 
 def pictures(trained: Trained) -> dict[str, bytes]:
-    """PNG files by name: SHAP values of each direction, what matters most, and the reliability of probabilities."""
+    """PNG files by name: SHAP values of each direction, what matters most, and reliability."""
     import matplotlib as mpl  # noqa: PLC0415 - takes a second
 
     mpl.use("Agg")
     labels = trained.manifest.classes
-    chosen = np.linspace(0, len(trained.samples.table) - 1, EXPLAINED).astype(int)
-    chosen = np.unique(chosen)
+    estimated = trained.manifest.parameters["use"] not in EXACT
+    many = ESTIMATED if estimated else EXPLAINED
+    chosen = np.unique(np.linspace(0, len(trained.samples.table) - 1, many).astype(int))
     table = trained.samples.table[chosen]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap warns of its own imports
         values = _shap(trained, table)
         made = {
-            f"shap_{WORDS[label]}": _beeswarm(values[:, :, k], table, trained.samples.columns, WORDS[label])
+            f"shap_{WORDS[label]}": _beeswarm(values[:, :, k], table, trained.samples.columns, label)
             for k, label in enumerate(labels)
             if label
         }
@@ -53,8 +57,8 @@ def pictures(trained: Trained) -> dict[str, bytes]:
 def _shap(trained: Trained, table: NDArray[np.float32]) -> NDArray[np.float64]:
     """SHAP values: a row a sample, a column a feature, a layer a class.
 
-    For trees exact (Lundberg and others, Nature Machine Intelligence 2, 2020): on log odds for XGBoost, on
-    probabilities for a forest. For others estimated from permutations, on probabilities.
+    Exact for trees (Lundberg and others, Nature Machine Intelligence 2, 2020), on log odds for XGBoost and on
+    probabilities for a forest; exact for the linear model, on log odds; estimated for others, on probabilities.
     """
     fitted: Any = trained.fitted
     if trained.manifest.file.endswith(".ubj"):
@@ -68,12 +72,16 @@ def _shap(trained: Trained, table: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(shap.TreeExplainer(fitted).shap_values(table), dtype=np.float64)
     known = trained.samples.table
     background = known[np.linspace(0, len(known) - 1, BACKGROUND).astype(int)]
-    explainer = shap.explainers.Permutation(fitted.predict_proba, background, seed=trained.manifest.seed)
-    return np.asarray(explainer(table, silent=True).values, dtype=np.float64)
+    if hasattr(fitted[-1], "coef_"):
+        scaled = fitted[:-1].transform
+        exact = shap.LinearExplainer(fitted[-1], scaled(background))
+        return np.asarray(exact.shap_values(scaled(table)), dtype=np.float64)
+    kernel = shap.KernelExplainer(fitted.predict_proba, background, seed=trained.manifest.seed)
+    return np.asarray(kernel.shap_values(table, nsamples=GUESSES, silent=True), dtype=np.float64)
 
 
 def _beeswarm(
-    values: NDArray[np.float64], table: NDArray[np.float32], columns: list[str], word: str
+    values: NDArray[np.float64], table: NDArray[np.float32], columns: list[str], label: int
 ) -> Figure:
     import matplotlib.pyplot as plt  # noqa: PLC0415
     import shap  # noqa: PLC0415
@@ -82,7 +90,9 @@ def _beeswarm(
     explanation = shap.Explanation(values, data=table.astype(np.float64), feature_names=columns)
     shap.plots.beeswarm(explanation, max_display=SHOWN, show=False, plot_size=(10, 7))
     axes = figure.axes[0]
-    axes.set_title(f"What speaks for {word} (right) and against it (left)", loc="left", color=INK, fontsize=13)
+    axes.set_title(
+        f"What speaks for {WORDS[label]} (right) and against it (left)", loc="left", color=INK, fontsize=13
+    )
     axes.set_xlabel("SHAP value", color=INK)
     return figure
 
@@ -96,7 +106,9 @@ def _importance(values: NDArray[np.float64], columns: list[str], labels: list[in
     axes = figure.subplots()
     left = np.zeros(len(order))
     for k, label in enumerate(labels):
-        axes.barh([columns[n] for n in order], size[order, k], left=left, color=COLOURS[label], label=WORDS[label])
+        axes.barh(
+            [columns[n] for n in order], size[order, k], left=left, color=COLOURS[label], label=WORDS[label]
+        )
         left += size[order, k]
     axes.set_title("What matters most", loc="left", color=INK, fontsize=13)
     axes.set_xlabel("mean of the absolute SHAP value", color=INK)
@@ -116,7 +128,14 @@ def _reliability(trained: Trained) -> Figure:
         happened = trained.samples.classes == k
         middles, shares, errors = zip(*_binned(given, happened), strict=True)
         axes.errorbar(
-            middles, shares, yerr=errors, color=COLOURS[label], marker="o", markersize=4, label=WORDS[label], capsize=2
+            middles,
+            shares,
+            yerr=errors,
+            color=COLOURS[label],
+            marker="o",
+            markersize=4,
+            label=WORDS[label],
+            capsize=2,
         )
         counts.hist(given, bins=50, range=(0, 1), histtype="step", color=COLOURS[label])
     axes.set_title(
@@ -153,6 +172,8 @@ def _png(figure: Figure) -> bytes:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110, bbox_inches="tight", facecolor="white", metadata={"Software": None})
+    figure.savefig(
+        file, format="png", dpi=110, bbox_inches="tight", facecolor="white", metadata={"Software": None}
+    )
     plt.close(figure)
     return file.getvalue()

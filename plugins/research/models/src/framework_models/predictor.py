@@ -51,7 +51,7 @@ class Predictor:
             raise refused(checked.folder, f"{manifest.file} answers with shape {trial.shape}")
 
     def probabilities(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability of down, neither and up, one row a row; NaN where a feature is not known yet."""
+        """The probability of down, neither and up for each row; NaN where a feature is not known yet."""
         known = np.isfinite(table).all(axis=1)
         answers = np.full((len(table), len(CLASSES)), np.nan)
         if known.any():
@@ -83,7 +83,8 @@ def learnt_features(checked: Checked) -> list[FeatureSettings]:
         now = versions_of(features)[kind]
         if now != version:
             raise CompositionError(
-                f"model {checked.id[:12]} was trained on version {version} of the feature {kind}; this is {now}",
+                f"model {checked.id[:12]} was trained on version {version} of the feature {kind}; this is "
+                f"{now}",
                 where=str(checked.folder),
                 remedy="Train it again.",
             )

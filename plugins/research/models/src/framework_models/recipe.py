@@ -10,6 +10,7 @@ from nautilus_trader.model import BarType
 from framework import PluginConfig
 from framework_models.calibration import Method
 from framework_models.features import FeatureEntry
+from framework_models.features.table import column_names
 from framework_models.labels import LabelEntry
 from framework_models.learners import LearnerEntry
 from framework_models.validation import Validation
@@ -45,7 +46,8 @@ class Recipe(PluginConfig, frozen=True, kw_only=True):
     end: Annotated[
         Moment,
         msgspec.Meta(
-            description="Last moment of data, included: no label looks past it, and no test may begin before it."
+            description="Last moment of data, included: no label looks past it, and no test may begin "
+            "before it."
         ),
     ]
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="Where all randomness comes from.")] = 0
@@ -63,3 +65,7 @@ class Recipe(PluginConfig, frozen=True, kw_only=True):
     ] = "sigmoid"
     validation: Annotated[Validation, msgspec.Meta(description="How it is judged.")] = Validation()
     search: Annotated[Search | None, msgspec.Meta(description="Look for better parameters first.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a feature that is named twice."""
+        column_names(self.features)

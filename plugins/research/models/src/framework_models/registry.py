@@ -7,8 +7,8 @@
       ID/model.ubj, model.onnx  the model, whose SHA-256 the manifest holds
       ID/*.png                  pictures, which nothing reads back
 
-Nothing of a model is interpreted before its signature and its hash are those that were asked for: bytes are read once,
-checked, and handed on. There is no kind of file that holds a program.
+Nothing of a model is interpreted before its signature and its hash are those that were asked for: bytes are
+read once, checked, and handed on. There is no kind of file that holds a program.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Manifest(PluginConfig, frozen=True, kw_only=True):
         first: Close of the first bar, nanoseconds since the epoch, UTC.
         train_end: Close of the last bar with a label.
         label_horizon: How many bars ahead a label looks.
-        knows_until: Close of the last bar that a label looked at: a test must begin after it.
+        knows_until: Close of the last bar there was to look at, by a label too: a test must begin after it.
         scores: Figures of the cross-validation.
         versions: Of the software, and a hash of this package's own code.
     """
@@ -154,7 +154,9 @@ class Registry:
             note.replace(names / manifest.name)
         except OSError as error:
             raise ConfigError(
-                f"the model cannot be written: {error}", where=str(self.folder), remedy="Name another --registry."
+                f"the model cannot be written: {error}",
+                where=str(self.folder),
+                remedy="Name another --registry.",
             ) from error
         return model_id
 

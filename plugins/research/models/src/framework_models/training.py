@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from framework_models.learners import Learner, Table
     from framework_models.recipe import Recipe
 
-LIBRARIES = ("framework", "framework-models", "nautilus_trader", "numpy", "onnxruntime", "scikit-learn", "skl2onnx")
+LIBRARIES = (
+    "framework",
+    "framework-models",
+    "nautilus_trader",
+    "numpy",
+    "onnxruntime",
+    "scikit-learn",
+    "skl2onnx",
+)
 
 
 class Samples(NamedTuple):
@@ -120,12 +128,14 @@ def train(recipe: Recipe, bars: Bars, progress: Callable[[float, str], None] | N
         first=int(rows.ts[0]),
         train_end=int(rows.ts[samples.bars[-1]]),
         label_horizon=horizon,
-        knows_until=int(rows.ts[samples.ends.max()]),
+        knows_until=int(rows.ts[-1]),
         scores={
             **judged.scores,
             **after,
             "calibrated_log_loss": log_loss(unseen, samples.classes),
-            **{f"share_of_{label}": float(share) for label, share in zip(samples.labels, shares, strict=True)},
+            **{
+                f"share_of_{label}": float(share) for label, share in zip(samples.labels, shares, strict=True)
+            },
         },
         versions=_versions(learner),
     )
@@ -152,10 +162,15 @@ def make_samples(recipe: Recipe, rows: Rows) -> Samples:
     bars = np.flatnonzero(usable)
     occurring = [label for label in CLASSES if (labels.value[bars] == label).any()]
     if len(occurring) < 2:  # noqa: PLR2004 - one class is nothing to tell apart
-        never = [name for name, column in zip(made.names, table.T, strict=True) if not np.isfinite(column).any()]
+        never = [
+            name for name, column in zip(made.names, table.T, strict=True) if not np.isfinite(column).any()
+        ]
         raise NotEnoughEvidence(
-            f"of {rows.length} bars {len(bars)} have all features and a label, with {len(occurring)} kinds of label",
-            remedy=f"Never known: {', '.join(never)}." if never else "Train on more bars, or change the label.",
+            f"of {rows.length} bars {len(bars)} have all features and a label, with {len(occurring)} kinds "
+            f"of label",
+            remedy=f"Never known: {', '.join(never)}."
+            if never
+            else "Train on more bars, or change the label.",
         )
     classes = np.searchsorted(occurring, labels.value[bars])
     return Samples(
@@ -197,7 +212,7 @@ def _search(
     splits: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
     say: Callable[[float, str], None],
 ) -> tuple[Learner, int]:
-    """The learner with the lowest log loss among those tried, and how many were; the recipe's own is the first."""
+    """The learner with the lowest log loss, and how many were tried; the recipe's own is the first."""
     if recipe.search is None:
         return recipe.model, 1
     import optuna  # noqa: PLC0415 - takes a second

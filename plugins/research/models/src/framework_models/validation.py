@@ -29,13 +29,17 @@ class Validation(PluginConfig, frozen=True, kw_only=True):
     ] = 2
     embargo: Annotated[
         Annotated[int, msgspec.Meta(ge=0, le=100_000)],
-        msgspec.Meta(description="Samples left out after a judged part, beside the label's horizon on both sides."),
+        msgspec.Meta(
+            description="Samples left out after a judged part, beside the label's horizon on both sides."
+        ),
     ] = 24
 
     def __post_init__(self) -> None:
         """Refuse to judge everything and learn from nothing."""
         if self.test_folds >= self.folds:
-            raise ValueError(f"`test_folds` {self.test_folds} leaves nothing of {self.folds} folds to learn from")
+            raise ValueError(
+                f"`test_folds` {self.test_folds} leaves nothing of {self.folds} folds to learn from"
+            )
 
     def splits(self, samples: int, horizon: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Numbers of the samples to learn from, and of those to judge.
@@ -52,7 +56,8 @@ class Validation(PluginConfig, frozen=True, kw_only=True):
         least = self.folds * (2 * horizon + self.embargo + 10)
         if samples < least:
             raise NotEnoughEvidence(
-                f"{samples} samples are too few for {self.folds} folds, a horizon of {horizon} bars and an embargo of "
+                f"{samples} samples are too few for {self.folds} folds, a horizon of {horizon} bars and an "
+                f"embargo of "
                 f"{self.embargo}",
                 remedy=f"It takes {least}: train on more bars, or with fewer folds or a shorter horizon.",
             )
@@ -113,7 +118,7 @@ def judge(
 
 
 def figures(probabilities: NDArray[np.float64], classes: NDArray[np.int64]) -> dict[str, float]:
-    """Figures of probabilities: accuracy of the likeliest class, Brier score, and area under each ROC curve."""
+    """Accuracy of the likeliest class, Brier score, and the area under the ROC curve of each direction."""
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - takes seconds
 
     kinds = np.eye(probabilities.shape[1])[classes]

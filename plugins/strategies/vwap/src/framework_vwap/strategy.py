@@ -13,16 +13,14 @@ from nautilus_trader.indicators import AverageTrueRange, MovingAverageType
 from nautilus_trader.model import OrderFilled, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
-from framework import Holding, exact_size, tick_beyond
+from framework import Holding, Signal, SignalFilter, exact_size, tick_beyond
 from framework_vwap.schedule import Schedule, Sessions
 from framework_vwap.session_vwap import SessionVwap
-from framework_vwap.signals import AcceptAll, Signal
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar, BarType, ClientOrderId, InstrumentId, Price
 
     from framework_vwap.config import VwapConfig
-    from framework_vwap.signals import SignalFilter
 
 
 class Line:
@@ -77,9 +75,11 @@ class Line:
 class Vwap(Strategy):
     """Trades crossings of the session VWAP's bands, in any number of instruments."""
 
+    signal_filter = SignalFilter()
+    """Asked about an entry when every other condition holds; `filter:` in node.yaml sets another."""
+
     def __init__(self, config: VwapConfig) -> None:
         super().__init__(config)
-        self.signal_filter: SignalFilter = AcceptAll()
         self._settings = config
         self._schedule = Schedule(config.schedule, config.time_zone)
         self._sessions = Sessions(config.session_start, config.time_zone)
@@ -232,12 +232,14 @@ class Vwap(Strategy):
 
 def _signal(line: Line, bar: Bar, direction: int) -> Signal:
     return Signal(
-        instrument_id=line.instrument.id,
+        bar_type=bar.bar_type,
         direction=1 if direction > 0 else -1,
         ts_event=bar.ts_event,
-        close=bar.close.as_double(),
-        vwap=line.vwap.value,
-        deviation=line.vwap.deviation,
-        atr=line.atr.value,
-        session_bars=line.vwap.bars,
+        price=bar.close.as_double(),
+        seen={
+            "vwap": line.vwap.value,
+            "deviation": line.vwap.deviation,
+            "atr": line.atr.value,
+            "session_bars": float(line.vwap.bars),
+        },
     )
