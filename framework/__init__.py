@@ -51,17 +51,17 @@ from framework.specs import (
 if TYPE_CHECKING:
     from framework.catalog.arrays import load_bars
     from framework.catalog.tape import Tape
-    from framework.engine.asked import Asked, before, difference
     from framework.config.node import read_settings
     from framework.config.values import to_nanos
+    from framework.engine.asked import Asked, before, difference
     from framework.holding import Holding
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
     from framework.signals.features import Feature, Readings, check_feature, follow
+    from framework.signals.filter import Signal, SignalFilter
     from framework.study import Study, run_plan
     from framework.sweep.row import Row
     from framework.sweep.table import figures, find_objective
-    from framework.signals.filter import Signal, SignalFilter
     from framework.ticks import exact_size, tick_beyond
     from framework.trades import ClosedTrade
 

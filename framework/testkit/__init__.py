@@ -3,11 +3,8 @@
 Nothing at run time imports this package; it needs pytest.
 """
 
-<<<<<<< HEAD
 from framework.engine.asked import Asked, Record
-=======
 from framework.testkit.filter_kit import FilterKit
->>>>>>> 0438aa7 (A filter beside a strategy, and models trained, signed and used as one)
 from framework.testkit.market import SimulatedMarket, simulate
 from framework.testkit.nodes import run_node, run_strategy
 from framework.testkit.readme_kit import ReadmeKit

@@ -20,6 +20,7 @@ import pytest
 from nautilus_trader.model import BarType, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
+from framework.engine.asked import difference
 from framework.engine.filtering import filtering
 from framework.signals.filter import Signal, SignalFilter
 from framework.specs import PluginConfig, StrategySpec
@@ -29,7 +30,6 @@ from framework.testkit.kit import Kit, expect, needs
 from framework.testkit.lab import Lab
 from framework.testkit.market import simulate
 from framework.testkit.nodes import offered
-from framework.testkit.record import difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -58,7 +58,8 @@ def _shap(trained: Trained, table: NDArray[np.float32]) -> NDArray[np.float64]:
     """SHAP values: a row a sample, a column a feature, a layer a class.
 
     Exact for trees (Lundberg and others, Nature Machine Intelligence 2, 2020), on log odds for XGBoost and on
-    probabilities for a forest; exact for the linear model, on log odds; estimated for others, on probabilities.
+    probabilities for a forest; exact for the linear model, on log odds; estimated for others, on
+    probabilities.
     """
     fitted: Any = trained.fitted
     if trained.manifest.file.endswith(".ubj"):
