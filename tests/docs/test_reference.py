@@ -41,7 +41,7 @@ def test_a_hook_is_documented_with_its_exact_signature_and_a_runnable_example(ho
 
 
 def test_every_hook_there_is_was_looked_at():
-    assert len(HOOKS) == 7
+    assert len(HOOKS) == 8
     assert re.findall(r"^## `(\w+)`$", read("docs/reference/hooks.md"), re.MULTILINE) == HOOKS
 
 

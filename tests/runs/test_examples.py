@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,25 @@ def framework(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The examples in a folder of their own, with the models that some of them need trained as they say."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "catalog").symlink_to(EXAMPLES.parent / "catalog")
+    left_out = shutil.ignore_patterns("reports", "registry", "*.key", "*.pub")
+    shutil.copytree(EXAMPLES, folder / "examples", ignore=left_out)
+    for recipe in sorted(folder.glob("examples/*/train.yaml")):
+        key, registry = recipe.with_name("model.key"), recipe.with_name("registry")
+        for words in (
+            ("keygen", key),
+            ("train", recipe, "--key", key, "--registry", registry, "--json"),
+            ("verify", "--trust", f"{key}.pub", "--registry", registry),
+        ):
+            done = framework("model", *words)
+            assert done.returncode == 0, done.stderr
+    return folder / "examples"
+
+
 def run(node, reports):
     done = framework("node", "run", node, "--json", "--report", reports)
     assert done.returncode == 0, done.stderr
@@ -43,10 +63,16 @@ def results():
 
 
 @pytest.fixture
-def result(node, results, tmp_path_factory):
-    if node not in results:
-        results[node] = run(node, tmp_path_factory.mktemp("reports"))
-    return results[node]
+def placed(node, home):
+    """The example's file where what it needs has been made."""
+    return home / node.relative_to(EXAMPLES)
+
+
+@pytest.fixture
+def result(placed, results, tmp_path_factory):
+    if placed not in results:
+        results[placed] = run(placed, tmp_path_factory.mktemp("reports"))
+    return results[placed]
 
 
 def test_it_trades_and_reports(node, result):
@@ -83,8 +109,8 @@ def test_its_profit_is_the_sum_of_its_positions_fills_and_fees(node, result):
     )
 
 
-def test_another_process_gives_the_same_hash(node, result, tmp_path):
-    assert run(node, tmp_path)["result_hash"] == result["result_hash"]
+def test_another_process_gives_the_same_hash(placed, result, tmp_path):
+    assert run(placed, tmp_path)["result_hash"] == result["result_hash"]
 
 
 def test_its_bundle_repeats_it(node, result, tmp_path):
@@ -96,3 +122,22 @@ def test_its_bundle_repeats_it(node, result, tmp_path):
 def test_its_readme_says_how_to_run_it(node):
     command = f"framework node run examples/{node.parent.name}/node.yaml"
     assert command in (node.parent / "README.md").read_text()
+
+
+def test_each_command_of_its_readme_is_one(node):
+    """The words after `framework`; what they do is run in the fixtures and in the tests of each command."""
+    commands = re.findall(r"^framework (\w+ \w+)", (node.parent / "README.md").read_text(), re.MULTILINE)
+    assert commands
+    for command in commands:
+        assert framework(*command.split(), "--help").returncode == 0, command
+
+
+@pytest.mark.slow
+def test_on_paper_it_sends_the_orders_of_the_backtest(node, placed):
+    if not placed.with_name("train.yaml").exists():
+        pytest.skip("only where a model is asked bar by bar on paper: test_paper has the others")
+    done = framework("node", "run", placed, "--mode", "paper", "--speed", "max", "--json")
+    assert done.returncode == 0, done.stderr
+    parity = framework("node", "parity", placed)
+    assert parity.returncode == 0, parity.stdout + parity.stderr
+    assert "the same in the backtest" in parity.stdout
