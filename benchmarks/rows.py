@@ -192,13 +192,15 @@ def imported(row: Row, size: int, folder: Path) -> Case:
     """A text file of bars."""
     series = data.bars(size)
     home = data.save(folder / "data", [series], catalog=False, csv=True)
-    return _columns(row, series, _base(row, [series], home, None))
+    warm = data.save(folder / "warm", [data.bars(WARM)], catalog=False, csv=True)
+    return _columns(row, series, _base(row, [series], home, warm))
 
 
 def loaded(row: Row, size: int, folder: Path) -> Case:
     """A catalog of bars."""
     series = data.bars(size)
-    return _columns(row, series, _base(row, [series], data.save(folder / "data", [series]), None))
+    warm = data.save(folder / "warm", [data.bars(WARM)])
+    return _columns(row, series, _base(row, [series], data.save(folder / "data", [series]), warm))
 
 
 def _columns(row: Row, series: data.Series, base: Mapping[str, Any]) -> Case:
@@ -215,11 +217,11 @@ def _columns(row: Row, series: data.Series, base: Mapping[str, Any]) -> Case:
     return Case(len(series), data.hash_of([series]), _jobs(row, base), check)
 
 
-def _base(row: Row, series: Sequence[data.Series], home: Path, warm: Path | None) -> dict[str, Any]:
+def _base(row: Row, series: Sequence[data.Series], home: Path, warm: Path) -> dict[str, Any]:
     return {
         "row": row.name,
         "data": str(home),
-        "warm": None if warm is None else str(warm),
+        "warm": str(warm),
         "symbols": [one.symbol for one in series],
         "cash": CASH,
         "fee": FEE,

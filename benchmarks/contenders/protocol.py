@@ -35,7 +35,7 @@ def serve(work):
     for line in sys.stdin:
         job = json.loads(line)
         try:
-            if warm and job.get("warm"):  # compiles, fills caches and imports lazily, on a small data set
+            if warm:  # compiles, fills caches and imports lazily, on a small data set
                 work(job, Path(job["warm"]))()()
                 warm = False
             answer = timed(work(job, Path(job["data"])), job)
