@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from framework.config.values import to_nanos
     from framework.engine.asked import Asked, before, difference
     from framework.holding import Holding
+    from framework.promotion import Hurdle, Promotion, configuration_hash, settings_of, write_promotion
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
     from framework.signals.features import Feature, Readings, check_feature, follow
@@ -85,6 +86,7 @@ __all__ = [
     "FrameworkError",
     "Halt",
     "Holding",
+    "Hurdle",
     "ImporterSpec",
     "LiveVenue",
     "Mark",
@@ -95,6 +97,7 @@ __all__ = [
     "PluginConflict",
     "PluginError",
     "PluginNotFound",
+    "Promotion",
     "Proposal",
     "Readings",
     "Resize",
@@ -114,6 +117,7 @@ __all__ = [
     "before",
     "check_feature",
     "compiled",
+    "configuration_hash",
     "cost_currency",
     "difference",
     "exact_size",
@@ -127,8 +131,10 @@ __all__ = [
     "read_settings",
     "refuse_repeats",
     "run_plan",
+    "settings_of",
     "tick_beyond",
     "to_nanos",
+    "write_promotion",
 ]
 __version__ = "0.1.0"
 _WITH_THE_ENGINE = {
@@ -137,6 +143,8 @@ _WITH_THE_ENGINE = {
     "ClosedTrade": "framework.trades",
     "Feature": "framework.signals.features",
     "Holding": "framework.holding",
+    "Hurdle": "framework.promotion",
+    "Promotion": "framework.promotion",
     "Readings": "framework.signals.features",
     "Row": "framework.sweep.row",
     "Signal": "framework.signals.filter",
@@ -147,16 +155,19 @@ _WITH_THE_ENGINE = {
     "before": "framework.engine.asked",
     "check_feature": "framework.signals.features",
     "compiled": "framework.signals.compiled",
+    "configuration_hash": "framework.promotion",
     "difference": "framework.engine.asked",
     "exact_size": "framework.ticks",
     "figures": "framework.sweep.table",
     "find_objective": "framework.sweep.table",
     "follow": "framework.signals.features",
     "load_bars": "framework.catalog.arrays",
-    "run_plan": "framework.study",
     "read_settings": "framework.config.node",
+    "run_plan": "framework.study",
+    "settings_of": "framework.promotion",
     "tick_beyond": "framework.ticks",
     "to_nanos": "framework.config.values",
+    "write_promotion": "framework.promotion",
 }
 
 

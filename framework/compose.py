@@ -125,6 +125,7 @@ class Plan:
         streams: In the order of the file.
         report: The folder that run folders are written to.
         state: The folder of the journal and the kill switch, on paper and live.
+        promotions: The folder of the records that let strategies trade live.
         versions: Distribution to version: the framework, the engine and every plugin used.
     """
 
@@ -141,6 +142,7 @@ class Plan:
     streams: tuple[Stream, ...]
     report: Path
     state: Path
+    promotions: Path
     versions: Mapping[str, str]
 
     @property
@@ -190,6 +192,7 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
         streams=streams,
         report=_resolve(loaded.directory, node.report.directory),
         state=_resolve(loaded.directory, node.state),
+        promotions=_resolve(loaded.directory, node.promotion.directory),
         versions={
             "framework": _version("framework"),
             "nautilus_trader": _version("nautilus_trader"),

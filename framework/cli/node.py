@@ -16,7 +16,7 @@ from framework.cli.plain import plain
 from framework.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from framework.compose import Plan
@@ -65,6 +65,15 @@ def run(
             help="On paper, seconds of data a second, or max; the file's `paper: speed:` by default."
         ),
     ] = None,
+    unproven: Annotated[
+        str | None,
+        typer.Option(
+            envvar="FRAMEWORK_UNPROVEN",
+            metavar="REASON",
+            help="Trade live without a promotion record; the reason goes into the journal.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,6 +89,7 @@ def run(
             path="mode",
             remedy="Write `mode: live` in the file and pass --mode live, when real money is meant to move.",
         )
+    notes = _proven(plan, unproven) if plan.mode == "live" else []
     if kept:
         bundles.check_versions(kept, plan.versions)
     from framework.cli.installed import installed  # noqa: PLC0415 - loaded by _plan already
@@ -100,7 +110,7 @@ def run(
 
     with logs.masked(plan):
         with logged(plan), _progress(plan.name, shown=not (quiet or as_json)) as progress:
-            result = _runner(plan, speed)(
+            result = _runner(plan, speed, notes)(
                 plan,
                 started=lambda plan, node: _started(hooks, plan, node),
                 progress=progress,
@@ -176,7 +186,14 @@ def _plan(file: Path, mode: str | None, catalog: Path | None = None, report: Pat
     return plan
 
 
-def _runner(plan: Plan, speed: str | None) -> Callable[..., Result]:
+def _proven(plan: Plan, unproven: str | None) -> list[dict[str, str]]:
+    """What the journal is to keep about the strategies' promotion."""
+    from framework.promotion import demand  # noqa: PLC0415 - the engine's model loads with it
+
+    return demand(plan, unproven)
+
+
+def _runner(plan: Plan, speed: str | None, notes: Sequence[Mapping[str, str]]) -> Callable[..., Result]:
     """What runs a plan of this mode."""
     if plan.mode == "backtest":
         if speed is not None:
@@ -190,6 +207,7 @@ def _runner(plan: Plan, speed: str | None) -> Callable[..., Result]:
 
     return partial(
         operate.run,
+        notes=notes,
         speed=_speed(plan.config.paper.speed if speed is None else speed),
         tell=lambda line: typer.echo(plain(line), err=True),
     )

@@ -188,6 +188,21 @@ class JournalEntry(Entry, frozen=True, kw_only=True):
     ] = None
 
 
+class PromotionEntry(Entry, frozen=True, kw_only=True):
+    """Where the records are that let a strategy's configuration trade live."""
+
+    directory: Annotated[
+        PathText, msgspec.Meta(description="The folder of the records, one a strategy: `ID.json`.")
+    ] = "promotions"
+    key: Annotated[
+        Secret | None,
+        msgspec.Meta(
+            description="Where the key is that signs the records; they carry a checksum by default.",
+            examples=["env:PROMOTION_KEY"],
+        ),
+    ] = None
+
+
 class GuardEntry(Entry, frozen=True, kw_only=True):
     """What a paper or live node allows its strategies, beside the risk rules."""
 
@@ -290,6 +305,7 @@ class NodeConfig(Entry, frozen=True, kw_only=True):
         ),
     ] = "state"
     journal: JournalEntry = JournalEntry()
+    promotion: PromotionEntry = PromotionEntry()
     guard: GuardEntry = GuardEntry()
     log: LogEntry = LogEntry()
 

@@ -41,7 +41,7 @@ from framework.journal.state import ZERO
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from framework.compose import Plan
@@ -117,6 +117,7 @@ def run(
     started: Callable[[Plan, LiveRun], None] | None = None,
     progress: Callable[[float], None] | None = None,
     tell: Callable[[str], None] = _log.info,
+    notes: Iterable[Mapping[str, str]] = (),
 ) -> Result:
     """Run a plan on paper or live until its replay ends or it is told to stop.
 
@@ -126,6 +127,7 @@ def run(
         started: Called when the node is built and guarded, before it connects.
         progress: Called now and then with the share of a replay that has been played, from 0 to 1.
         tell: Given every line of what a live start found and did.
+        notes: What was decided about this start before it, kept in the journal first.
 
     Raises:
         JournalError: The journal is damaged, or another node has the folder.
@@ -135,6 +137,8 @@ def run(
     session = Session.open(plan, resolved(plan))
     reason, failed = "it failed before it ran", True
     try:
+        for note in notes:
+            session.note("operator", note)
         latches, disabled = Latches(plan.state / LATCHES), Latches(plan.state / DISABLED)
         recovery = None
         if plan.mode == "live":

@@ -101,3 +101,22 @@ def test_paper_fills_at_the_prices_of_the_live_stream_and_sends_nothing(exchange
     assert json.loads(fill.body)["last_px"] == "1.20002"
     assert exchange.truth()["orders"] == []
     assert node.stop() == 0, node.log()
+
+
+def test_a_configuration_that_was_not_proven_does_not_go_live(exchange, node_on):
+    node = node_on(exchange)
+    node.environment.pop("FRAMEWORK_UNPROVEN", None)
+    done = node.framework("node", "run", node.file, "--mode", "live")
+    assert done.returncode == 4, done.stderr
+    assert 'strategy "one" may not trade live: it has no promotion record' in done.stderr
+    assert not (node.folder / "state").exists()
+
+
+def test_going_live_without_proof_is_in_the_journal_with_its_reason(exchange, node_on):
+    node = node_on(exchange)
+    node.environment.pop("FRAMEWORK_UNPROVEN", None)
+    node.start("--mode", "live", "--unproven", "the desk asked for it")
+    assert node.stop(signal.SIGTERM) == 0
+    notes = [json.loads(row.body) for row in node.rows("operator")]
+    [note] = [note for note in notes if note.get("command") == "unproven"]
+    assert (note["scope"], note["why"]) == ("one", "the desk asked for it")

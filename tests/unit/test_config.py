@@ -65,6 +65,7 @@ paper: {speed: max}
 state: run
 journal: {retention: 30, key: "env:JOURNAL_KEY"}
 guard: {patience: 5}
+promotion: {directory: proofs, key: "env:PROMOTION_KEY"}
 log: {level: debug}
 """
 
@@ -250,6 +251,7 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
         "LogFileEntry",
         "NodeConfig",
         "PaperEntry",
+        "PromotionEntry",
         "ReportEntry",
         "RiskEntry",
         "StrategyEntry",

@@ -1,0 +1,205 @@
+"""Promotion: the record that a strategy's configuration was proven, demanded before it trades live.
+
+A record is one JSON file a strategy, `ID.json` in the node's promotions folder. Whoever proves a
+configuration writes it; `framework walkforward` does. It is sealed with a SHA-256 over its content, and with
+an HMAC-SHA256 where node.yaml names a key, so that a figure changed by hand is a record that is not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from framework.catalog.manifest import write_durably
+from framework.config.values import to_plain
+from framework.errors import CompositionError, ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from framework.compose import Plan, StrategyPlan
+
+SHORTEST_KEY = 16
+"""Bytes of a key that signs."""
+HOW = "Prove it with `framework walkforward`, or say --unproven REASON, which goes into the journal."
+
+
+class Hurdle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that had to hold.
+
+    Attributes:
+        name: What was looked at.
+        value: What it was; None when it could not be worked out.
+        bound: What it had to keep, as `>= 0.95`.
+        passed: Whether it did.
+    """
+
+    name: str
+    value: float | None
+    bound: str
+    passed: bool
+
+
+class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was found out about one strategy's configuration.
+
+    Attributes:
+        strategy: Its `id:`.
+        configuration: `configuration_hash` of it.
+        verdict: `passed`, `failed` or `not enough evidence`; only the first lets it trade live.
+        made: When, ISO 8601.
+        by: The distribution that judged, with its version.
+        settings: The strategy's `use` and `config`, every default filled in.
+        versions: Distribution to version of everything that took part.
+        data: SHA-256 of every data file, by its path in the catalog.
+        hurdles: Everything that had to hold.
+        figures: What else was measured.
+        method: How, so that it can be repeated.
+    """
+
+    strategy: str
+    configuration: str
+    verdict: str
+    made: str
+    by: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    data: dict[str, str]
+    hurdles: list[Hurdle]
+    figures: dict[str, Any]
+    method: dict[str, Any]
+
+
+class _Sealed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    promotion: dict[str, Any]
+    sha256: str
+    mac: str | None = None
+
+
+def settings_of(strategy: StrategyPlan) -> dict[str, Any]:
+    """What `node.yaml` says of a strategy, every default filled in."""
+    return {"use": strategy.spec.name, "config": to_plain(strategy.config)}
+
+
+def configuration_hash(strategy: StrategyPlan) -> str:
+    """SHA-256 over what a strategy is and every setting of it, whatever its `id:`."""
+    facts = [strategy.offer.distribution, settings_of(strategy)]
+    return hashlib.sha256(_canonical(facts)).hexdigest()
+
+
+def write_promotion(plan: Plan, promotion: Promotion) -> Path:
+    """Seal a record and put it where a live start of the plan looks for it.
+
+    Raises:
+        ConfigError: The key is not there or too short, or the file cannot be written.
+    """
+    facts = msgspec.to_builtins(promotion)
+    content = _canonical(facts)
+    key = _key(plan)
+    sealed = _Sealed(
+        promotion=facts,
+        sha256=hashlib.sha256(content).hexdigest(),
+        mac=None if key is None else hmac.digest(key, content, "sha256").hex(),
+    )
+    path = plan.promotions / f"{promotion.strategy}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, msgspec.json.format(msgspec.json.encode(sealed), indent=2) + b"\n")
+    except OSError as error:
+        raise ConfigError(f"the promotion record cannot be written: {error}", where=str(path)) from error
+    return path
+
+
+def demand(plan: Plan, unproven: str | None = None) -> list[dict[str, str]]:
+    """Ask for a passing record of every strategy; what to note in the journal of the session.
+
+    Args:
+        plan: What is about to trade live.
+        unproven: Why it may without; the reason is noted.
+
+    Raises:
+        CompositionError: A strategy has no record, or one that does not hold, and no reason was given.
+        ConfigError: The reason is empty, or the key is missing.
+    """
+    if unproven is not None and not unproven.strip():
+        raise ConfigError("--unproven needs a reason", where="--unproven", remedy="Say why; it is kept.")
+    key = _key(plan)
+    notes = []
+    for strategy in plan.strategies:
+        path = plan.promotions / f"{strategy.id}.json"
+        try:
+            sealed = _believed(path, key)
+            _fits(sealed.promotion, plan, strategy)
+        except _NotPromotedError as error:
+            if unproven is None:
+                raise CompositionError(
+                    f'strategy "{strategy.id}" may not trade live: {error}', where=str(path), remedy=HOW
+                ) from None
+            notes.append(
+                {"command": "unproven", "scope": strategy.id, "why": unproven, "because": str(error)}
+            )
+        else:
+            notes.append({"command": "promoted", "scope": strategy.id, "why": sealed.sha256})
+    return notes
+
+
+class _NotPromotedError(Exception):
+    """Why a record does not let a strategy trade; turned into an error or a note above."""
+
+
+def _believed(path: Path, key: bytes | None) -> _Sealed:
+    """A record whose seal is whole."""
+    try:
+        sealed = msgspec.json.decode(path.read_bytes(), type=_Sealed)
+    except FileNotFoundError:
+        raise _NotPromotedError("it has no promotion record") from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise _NotPromotedError(f"its promotion record cannot be read: {error}") from error
+    content = _canonical(sealed.promotion)
+    if not hmac.compare_digest(hashlib.sha256(content).hexdigest(), sealed.sha256):
+        raise _NotPromotedError("its promotion record was changed after it was made")
+    if key is not None and not hmac.compare_digest(
+        hmac.digest(key, content, "sha256").hex(), sealed.mac or ""
+    ):
+        raise _NotPromotedError("its promotion record is not signed with this node's key")
+    return sealed
+
+
+def _fits(facts: dict[str, Any], plan: Plan, strategy: StrategyPlan) -> None:
+    """Refuse a record of something else than is about to trade."""
+    try:
+        promotion = msgspec.convert(facts, Promotion)
+    except msgspec.ValidationError as error:
+        raise _NotPromotedError(f"its promotion record cannot be read: {error}") from error
+    if promotion.verdict != "passed" or not all(hurdle.passed for hurdle in promotion.hurdles):
+        missed = ", ".join(hurdle.name for hurdle in promotion.hurdles if not hurdle.passed)
+        raise _NotPromotedError(f"it was tried, and the verdict is {promotion.verdict} ({missed})")
+    if promotion.strategy != strategy.id or promotion.configuration != configuration_hash(strategy):
+        raise _NotPromotedError("its promotion record is of other settings")
+    for name in ("framework", "nautilus_trader", strategy.offer.distribution):
+        if promotion.versions.get(name) != plan.versions.get(name):
+            raise _NotPromotedError(
+                f"it was promoted with {name} {promotion.versions.get(name)}, and this is "
+                f"{plan.versions.get(name)}"
+            )
+
+
+def _key(plan: Plan) -> bytes | None:
+    reference = plan.config.promotion.key
+    if reference is None:
+        return None
+    key = reference.reveal().encode(errors="surrogateescape")
+    if len(key) < SHORTEST_KEY:
+        raise ConfigError(
+            f"the key of promotion records, {reference}, is shorter than {SHORTEST_KEY} bytes",
+            path="promotion.key",
+        )
+    return key
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,152 @@
+"""The record of a proof, and what a live start thinks of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from framework import (
+    CompositionError,
+    ConfigError,
+    Hurdle,
+    Promotion,
+    Study,
+    configuration_hash,
+    write_promotion,
+)
+from framework.promotion import demand, settings_of
+
+QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "node.yaml"
+ID = "vwap-eurusd"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return replace(Study.open(QUICKSTART).plan(), promotions=tmp_path / "promotions")
+
+
+def record(plan, **changes):
+    (strategy,) = plan.strategies
+    usual = {
+        "strategy": ID,
+        "configuration": configuration_hash(strategy),
+        "verdict": "passed",
+        "made": "2026-11-25T12:00:00Z",
+        "by": "framework-proving 0.1.0",
+        "settings": settings_of(strategy),
+        "versions": dict(plan.versions),
+        "data": {"data/bars/a.parquet": "0" * 64},
+        "hurdles": [Hurdle(name="sharpe", value=1.5, bound=">= 0.5", passed=True)],
+        "figures": {},
+        "method": {"seed": 0},
+    }
+    return Promotion(**{**usual, **changes})
+
+
+def keyed(plan, monkeypatch, value="0123456789abcdef"):
+    from framework.secret import Secret
+
+    monkeypatch.setenv("PROMOTION_KEY", value)
+    promotion = plan.config.promotion
+    import msgspec
+
+    promotion = msgspec.structs.replace(promotion, key=Secret("env:PROMOTION_KEY"))
+    return replace(plan, config=msgspec.structs.replace(plan.config, promotion=promotion))
+
+
+def refused(plan):
+    with pytest.raises(CompositionError) as error:
+        demand(plan)
+    assert "--unproven REASON" in str(error.value)
+    return error.value.message
+
+
+def test_a_strategy_without_a_record_may_not_trade_live(plan):
+    assert refused(plan) == f'strategy "{ID}" may not trade live: it has no promotion record'
+
+
+def test_a_passing_record_of_these_settings_lets_it_trade_and_is_noted(plan):
+    path = write_promotion(plan, record(plan))
+    sealed = json.loads(path.read_text())
+    assert demand(plan) == [{"command": "promoted", "scope": ID, "why": sealed["sha256"]}]
+
+
+def test_the_seal_is_the_hash_of_the_content(plan):
+    import hashlib
+
+    sealed = json.loads(write_promotion(plan, record(plan)).read_text())
+    content = json.dumps(sealed["promotion"], sort_keys=True, separators=(",", ":")).encode()
+    assert sealed["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"verdict": "failed"}, "the verdict is failed"),
+        ({"verdict": "not enough evidence"}, "not enough evidence"),
+        ({"hurdles": [Hurdle(name="trades", value=3, bound=">= 30", passed=False)]}, "(trades)"),
+        ({"configuration": "0" * 64}, "of other settings"),
+        ({"strategy": "another"}, "no promotion record"),
+        ({"versions": {"framework": "0.0.9"}}, "promoted with framework 0.0.9"),
+    ],
+)
+def test_a_record_that_does_not_pass_or_is_of_something_else_is_refused(plan, changes, says):
+    write_promotion(plan, record(plan, **changes))
+    assert says in refused(plan)
+
+
+def test_one_changed_setting_needs_a_new_proof(plan):
+    write_promotion(plan, record(plan))
+    other = Study.open(QUICKSTART).plan({f"strategies.{ID}.config.entry_band": "2.25"})
+    assert "of other settings" in refused(replace(other, promotions=plan.promotions))
+
+
+def test_a_figure_changed_by_hand_is_noticed(plan):
+    path = write_promotion(plan, record(plan, verdict="failed"))
+    path.write_text(path.read_text().replace('"failed"', '"passed"'))
+    assert "changed after it was made" in refused(plan)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"promotion": {}, "sha256": ""}', "\0", '{"promotion": 3}']
+)
+def test_what_is_no_record_is_refused(plan, text):
+    plan.promotions.mkdir()
+    (plan.promotions / f"{ID}.json").write_text(text)
+    assert "may not trade live" in refused(plan)
+
+
+def test_with_a_key_only_its_signature_counts(plan, monkeypatch):
+    write_promotion(plan, record(plan))
+    signing = keyed(plan, monkeypatch)
+    assert "not signed with this node's key" in refused(signing)
+    write_promotion(signing, record(plan))
+    assert demand(signing)[0]["command"] == "promoted"
+    assert "not signed with this node's key" in refused(keyed(plan, monkeypatch, "another key of 16 bytes"))
+
+
+def test_a_short_key_is_refused(plan, monkeypatch):
+    with pytest.raises(ConfigError, match="shorter than 16 bytes"):
+        write_promotion(keyed(plan, monkeypatch, "short"), record(plan))
+
+
+def test_an_override_says_why_and_is_noted_with_what_is_missing(plan):
+    assert demand(plan, "the desk asked for it") == [
+        {
+            "command": "unproven",
+            "scope": ID,
+            "why": "the desk asked for it",
+            "because": "it has no promotion record",
+        }
+    ]
+    with pytest.raises(ConfigError, match="needs a reason"):
+        demand(plan, " ")
+
+
+def test_a_record_that_cannot_be_written_is_an_error(plan, tmp_path):
+    (tmp_path / "promotions").write_text("in the way")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_promotion(plan, record(plan))
