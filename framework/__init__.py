@@ -44,6 +44,7 @@ from framework.specs import (
     LiveVenue,
     PluginConfig,
     RiskSpec,
+    SimulatorSpec,
     StrategySpec,
     VenueSpec,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Signal",
     "SignalFilter",
     "Signals",
+    "SimulatorSpec",
     "StrategySpec",
     "Study",
     "Tape",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -137,6 +137,28 @@ class LiveVenue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorSpec:
+    """An exchange to practise on, which a venue plugin brings as a program of its own.
+
+    `python -m MODULE OPTIONS` prints one line of JSON with its `port` and `control_port` and runs until
+    SIGTERM; what its options and its control port have to understand is in `docs/how-to/write-a-venue.md`.
+
+    Attributes:
+        module: What is run.
+        settings: Gives the settings of the venue in `node.yaml`, as plain values, from the port that the node
+            is to use.
+        environment: Names and values of variables that both the exchange and the node need, such as keys that
+            open nothing else.
+        symbol: The instrument to trade, as the exchange calls it.
+    """
+
+    module: str
+    settings: Callable[[int], Mapping[str, Any]]
+    environment: tuple[tuple[str, str], ...]
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VenueSpec:
     """A venue offered under a name.
 
@@ -148,6 +170,7 @@ class VenueSpec:
             filled by the same twin.
         live: Builds the venue's clients from its name in `node.yaml` and its settings; `None` when the venue
             is only simulated. Without it, paper replays the catalog.
+        simulator: The exchange that `framework drill` practises on; `None` when there is none.
         summary: One sentence for `framework plugins list`.
     """
 
@@ -155,6 +178,7 @@ class VenueSpec:
     config: type[PluginConfig]
     backtest: Callable[[str, Any, int], BacktestVenueConfig] | None = None
     live: Callable[[str, Any], LiveVenue] | None = None
+    simulator: SimulatorSpec | None = None
     summary: str = ""
 
     @property

@@ -136,7 +136,8 @@ def _life(dice: random.Random, number: int, trouble: Sequence[Where]) -> Life:
 
 
 def _step(dice: random.Random, lasts: float, trouble: Sequence[Where]) -> Step:
-    where = dice.choice([place for place in ("exchange", "exchange", "network", "node") if place in trouble])
+    places: list[Where] = ["exchange", "exchange", "network", "node"]
+    where = dice.choice([place for place in places if place in trouble])
     what, how = _DRAWS[where](dice)
     return Step(at=round(dice.uniform(0.0, lasts), 3), where=where, what=what, how=how)
 

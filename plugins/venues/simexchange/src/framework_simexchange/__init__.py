@@ -6,9 +6,9 @@ engine's own simulation takes its place.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from framework import CompositionError, LiveVenue, VenueSpec, hookimpl
+from framework import CompositionError, LiveVenue, SimulatorSpec, VenueSpec, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,28 @@ def register_venues() -> Iterator[VenueSpec]:
         config=SimExchangeConfig,
         backtest=build_venue,
         live=clients,
+        simulator=SimulatorSpec(
+            module="framework_simexchange.server.command",
+            settings=practice,
+            environment=(("SIMEXCHANGE_KEY", "drill"), ("SIMEXCHANGE_SECRET", "opens-nothing-but-a-drill")),
+            symbol="EUR/USD",
+        ),
         summary="A simulated exchange in a process of its own, with faults on request.",
     )
+
+
+def practice(port: int) -> dict[str, Any]:
+    """The settings of a node that is drilled: quick to notice, and quick to take a dead node's place."""
+    return {
+        "balances": ["1000000 USD"],
+        "maker": "0.00001",
+        "taker": "0.00003",
+        "url": f"http://127.0.0.1:{port}",
+        "timeout": "300ms",
+        "window": "1s",
+        "lease": "1s",
+        "rate": 1_000,
+    }
 
 
 def clients(name: str, config: SimExchangeConfig) -> LiveVenue:
