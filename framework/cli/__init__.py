@@ -25,6 +25,7 @@ BUILTIN = {
     "plugins": "What is installed, and whether it loads.",
     "data": "Fill, list and verify the catalog.",
     "report": "Look at finished runs.",
+    "drill": "Practise what goes wrong, against an exchange that is made to fail.",
     "journal": "Verify, show, export and archive a node's journal.",
     "new": "Start a plugin package of your own.",
 }

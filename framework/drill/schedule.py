@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 type Where = Literal["exchange", "network", "node"]
-type Ending = Literal["kill", "stop"]
+type Ending = Literal["kill", "stop", "settle"]
 
 REQUESTS = ("timeout", "slow", "status", "rate_limit", "drop", "garbage")
 MESSAGES = ("duplicate", "reorder", "lose", "late")
@@ -53,8 +53,8 @@ class Life:
         number: 1 for the first.
         begins: What its moments are counted from: the start of the process, so that trouble meets recovery,
             or the moment its strategies run.
-        lasts: Seconds until it ends; the last life ends when everything is settled.
-        ends: How.
+        lasts: Seconds of trading until it ends.
+        ends: Killed, told to stop, or left in peace until it has come to terms with the exchange.
         steps: What goes wrong, in order.
     """
 
@@ -97,28 +97,53 @@ class Schedule:
 def draw(
     seed: int, *, kills: int | None = None, trouble: Sequence[Where] = ("exchange", "network", "node")
 ) -> Schedule:
-    """The schedule of a seed.
+    """The schedule of a seed: killed again and again.
 
     Args:
         seed: Any whole number.
         kills: How often the node is killed; drawn from 1 to 4 when left out.
         trouble: Where steps may come from.
     """
+    dice, options = _begun(seed)
+    count = dice.randint(1, 4)
+    if kills is not None:
+        count = kills
+    lives = [_life(dice, number, trouble) for number in range(1, count + 1)]
+    last = Life(number=count + 1, begins="ready", lasts=0.0, ends="settle", steps=())
+    return Schedule(seed=seed, options=options, lives=(*lives, last))
+
+
+def draw_outages(seed: int, *, seconds: float = 6.0) -> Schedule:
+    """A schedule in which one node lives through outages of the network and of the exchange's streams.
+
+    Args:
+        seed: Any whole number.
+        seconds: How long it trades.
+    """
+    dice, options = _begun(seed)
+    steps = [_step(dice, seconds - 1, ["network"]) for _ in range(8)]
+    steps += [Step(at=round(dice.uniform(0, seconds - 1), 3), where="exchange", what="cut", how={})]
+    life = Life(
+        number=1,
+        begins="ready",
+        lasts=seconds,
+        ends="settle",
+        steps=tuple(sorted(steps, key=lambda step: step.at)),
+    )
+    return Schedule(seed=seed, options=options, lives=(life,))
+
+
+def _begun(seed: int) -> tuple[random.Random, dict[str, Any]]:
     dice = random.Random(f"framework drill {seed}")  # noqa: S311 - faults, not secrets
     options = {
-        "pace_ms": dice.choice((5, 10, 20, 40)),
+        "pace_ms": dice.choice((15, 25, 40, 80)),
         "largest": dice.choice((5, 20, 60)),
         "interval_ms": dice.choice((10, 25, 50)),
         "heartbeat_s": dice.choice((0.2, 0.3, 0.5)),
         "latency_ms": dice.choice((0, 0, 1, 5, 20)),
         "cap": dice.choice((100, 200, 400)),
     }
-    count = dice.randint(1, 4)
-    if kills is not None:
-        count = kills
-    lives = [_life(dice, number, trouble) for number in range(1, count + 1)]
-    last = Life(number=count + 1, begins="ready", lasts=0.0, ends="stop", steps=())
-    return Schedule(seed=seed, options=options, lives=(*lives, last))
+    return dice, options
 
 
 def _life(dice: random.Random, number: int, trouble: Sequence[Where]) -> Life:

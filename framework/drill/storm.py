@@ -3,207 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import signal
 import time
-import urllib.parse
-import urllib.request
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from framework.drill import process
-from framework.drill.exchange import Exchange
 from framework.drill.invariants import check
-from framework.drill.proxy import Proxy
+from framework.drill.outcome import Outcome
 from framework.drill.record import held_in
-from framework.drill.terms import MS, Breach, Terms
+from framework.drill.site import LOOK, STARTING, STRATEGY, VENUE, Site
+from framework.drill.terms import MS, Terms
 from framework.engine import operate
 from framework.errors import FrameworkError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
     from framework.drill.schedule import Life, Schedule, Step
+    from framework.drill.terms import Breach
     from framework.specs import SimulatorSpec
 
-VENUE = "SIM"
-STRATEGY = "drill"
-STARTING = 60.0
 SETTLING = 30.0
-STOPPING = 30.0
-LOOK = 0.005
-"""Seconds between two looks at whether a node is ready."""
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 3.0
 WINDOW_NS = 1_000 * MS
 """How old a request may be when the exchange takes it."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a seed.
-
-    Attributes:
-        seed: Which.
-        hash: Of its schedule.
-        breaches: The invariants that do not hold.
-        problems: What else went wrong: a node that did not start in peace, or ended by itself.
-        kills: How often the node was killed.
-        recoveries: Seconds from the start of a process that followed a kill until its strategies ran.
-        orders: Orders the exchange took from the node.
-        fills: Trades of the account.
-        seconds: How long it took.
-    """
-
-    seed: int
-    hash: str
-    breaches: tuple[Breach, ...] = ()
-    problems: list[str] = field(default_factory=list)
-    kills: int = 0
-    recoveries: list[float] = field(default_factory=list)
-    orders: int = 0
-    fills: int = 0
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """True when nothing is broken."""
-        return not self.breaches and not self.problems
-
-    def to_dict(self) -> dict[str, Any]:
-        """The outcome as plain values, for JSON."""
-        return {
-            "seed": self.seed,
-            "schedule": self.hash,
-            "ok": self.ok,
-            "breaches": [str(breach) for breach in self.breaches],
-            "problems": self.problems,
-            "kills": self.kills,
-            "recoveries": [round(seconds, 3) for seconds in self.recoveries],
-            "orders": self.orders,
-            "fills": self.fills,
-            "seconds": round(self.seconds, 1),
-        }
-
-
-class Site:
-    """An exchange, a network and the folder of one node, all of them this drill's own.
-
-    Args:
-        simulator: The exchange a venue plugin brings.
-        use: The venue plugin's name.
-        folder: Where the node's file, its state and every log go.
-        options: Of the exchange's command line, on top of where it keeps its state.
-        risk: The `risk:` entries of the node.
-    """
-
-    def __init__(
-        self,
-        simulator: SimulatorSpec,
-        use: str,
-        folder: Path,
-        options: list[str],
-        risk: list[dict[str, Any]],
-    ) -> None:
-        self.folder = folder
-        self.state = folder / "state"
-        self.journal = self.state / "journal.db"
-        self.file = folder / "node.yaml"
-        self.instrument = f"{simulator.symbol}.{VENUE}"
-        self.exchange = Exchange(
-            simulator, [f"--state={folder / 'exchange.db'}", *options], folder / "exchange.log"
-        )
-        self.proxy = Proxy(self.exchange.port)
-        self.node: BaseProcess | None = None
-        self.ready_file = folder / "ready"
-        self._logged = 0
-        self._simulator = simulator
-        self._use = use
-        self._risk = risk
-
-    def __enter__(self) -> Self:
-        self.proxy.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end_node()
-        self.proxy.__exit__()
-        self.exchange.__exit__()
-
-    def write(self, **trader: Any) -> None:
-        """Write the node's file, with these settings of its strategy."""
-        settings = dict(self._simulator.settings(self.proxy.port))
-        config = {"instrument_id": self.instrument, "ready": str(self.ready_file), **trader}
-        node = {
-            "mode": "live",
-            "name": "drill",
-            "catalog": ".",
-            "venues": [{"name": VENUE, "use": self._use, "config": settings}],
-            "data": [{"quotes": self.instrument}],
-            "strategies": [{"id": STRATEGY, "use": "drill_trader", "config": config}],
-            "risk": self._risk,
-            "state": str(self.state),
-        }
-        self.file.write_text(json.dumps(node), encoding="utf-8")
-
-    def start(self) -> float:
-        """Start the node; returns the moment, by the monotonic clock."""
-        self.ready_file.unlink(missing_ok=True)
-        began = time.monotonic()
-        log = self.folder / "node.log"
-        self._logged = log.stat().st_size if log.exists() else 0
-        self.node = process.start(self.file, log, dict(self._simulator.environment))
-        return began
-
-    @property
-    def alive(self) -> bool:
-        """True while the node's process runs."""
-        return self.node is not None and self.node.is_alive()
-
-    def ready(self, seconds: float) -> bool:
-        """Wait until the node's strategies run; False when it ended or the time is over."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.ready_file.exists():
-                return True
-            if not self.alive:
-                return self.ready_file.exists()
-            time.sleep(LOOK)
-        return False
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send the node's process a signal, if there is one."""
-        if self.node is not None and self.node.pid is not None and self.alive:
-            with contextlib.suppress(ProcessLookupError):  # it ended this moment
-                os.kill(self.node.pid, number)
-
-    def end_node(self, *, politely: bool = False) -> int | None:
-        """End the node's process; returns its exit code, which is -9 when it was killed."""
-        if self.node is None:
-            return None
-        if politely:
-            self.signal(signal.SIGTERM)
-            self.node.join(STOPPING)
-        if self.alive:
-            self.node.kill()
-        self.node.join()
-        return self.node.exitcode
-
-    def log(self, letters: int = 2_000) -> str:
-        """The end of what the node printed since it was last started."""
-        file = self.folder / "node.log"
-        said = file.read_bytes()[self._logged :] if file.exists() else b""
-        return said.decode(errors="replace")[-letters:]
-
-    def quote(self) -> dict[str, Any]:
-        """The best prices now."""
-        query = urllib.parse.urlencode({"symbol": self._simulator.symbol})
-        url = f"http://127.0.0.1:{self.exchange.port}/v1/quotes?{query}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-        return found
 
 
 class Storm:
@@ -220,65 +45,56 @@ class Storm:
         self._schedule = schedule
         self._said = said
         self._undo: list[tuple[float, Callable[[], object]]] = []
-        self._skew_ns = max(
-            (
-                abs(step.how["ms"]) * MS
-                for life in schedule.lives
-                for step in life.steps
-                if step.what == "skew"
-            ),
-            default=0,
-        )
-        self._paused_ns = max(
-            (
-                int(step.how["seconds"] * 1e9)
-                for life in schedule.lives
-                for step in life.steps
-                if step.what == "pause"
-            ),
-            default=0,
-        )
+        steps = [step for life in schedule.lives for step in life.steps]
+        self._skew_ns = max((abs(step.how["ms"]) * MS for step in steps if step.what == "skew"), default=0)
+        pauses = (step.how["seconds"] for step in steps if step.what == "pause")
+        self._paused_ns = int(max(pauses, default=0.0) * 1_000 * MS)
         self.outcome = Outcome(schedule.seed, schedule.hash)
 
     def run(self) -> Outcome:
         """Live every life, then judge."""
         began = time.monotonic()
-        *troubled, last = self._schedule.lives
         try:
-            for life in troubled:
+            for life in self._schedule.lives:
                 self._live(life)
-            self._settle(last)
         except FrameworkError as error:
             self.outcome.problems.append(f"the drill could not go on: {error}")
+        self.outcome.breaches = self._judge()
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
 
     def _live(self, life: Life) -> None:
         self._said(f"life {life.number}")
         options = self._schedule.options
+        peace = life.ends == "settle" and not life.steps
+        if peace:
+            self._calm()
         self._site.write(
             seed=self._schedule.seed,
             life=life.number,
             pace_ms=options["pace_ms"],
             largest=options["largest"],
+            seconds=None if life.ends != "settle" else life.lasts,
         )
         began = self._site.start()
         if life.begins == "ready":
             if not self._site.ready(STARTING):
-                self._ended(life, "before it was ready")
+                self._ended("in peace" if peace else "before it was ready", may=not peace)
                 return
-            if life.number > 1:
+            if self.outcome.kills:
                 self.outcome.recoveries.append(time.monotonic() - began)
             began = time.monotonic()
         self._trouble(life, began)
         if not self._site.alive:
-            self._ended(life, "by itself")
+            self._ended("by itself", may=life.begins == "process")
         elif life.ends == "kill":
             self._site.end_node()
             self.outcome.kills += 1
-        else:
+        elif life.ends == "stop":
             self._site.signal(signal.SIGCONT)
             self._site.end_node(politely=True)
+        else:
+            self._settle()
 
     def _trouble(self, life: Life, began: float) -> None:
         steps = list(life.steps)
@@ -348,41 +164,37 @@ class Storm:
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._undo.append((time.monotonic() + seconds, what))
 
-    def _ended(self, life: Life, when: str) -> None:
+    def _ended(self, when: str, *, may: bool) -> None:
         """A node that the exchange did not let in may end; one that fails in its own code may not."""
         code = self._site.end_node()
-        if code != RunError.exit_code or when == "by itself":
-            self._problem(f"life {life.number}: the node ended {when}", code)
-        else:
-            self._said(f"  life {life.number} did not start")
+        if may and code == RunError.exit_code:
+            self._said("  it did not start")
+            return
+        self._problem(f"the node ended {when}", code)
 
     def _problem(self, what: str, code: int | None) -> None:
         self.outcome.problems.append(f"{what} (exit code {code}): {self._site.log()}")
 
-    def _settle(self, last: Life) -> None:
-        """In peace the node finds everything, and says so in its journal."""
-        self._said("in peace")
+    def _calm(self) -> None:
         for _, undo in self._undo:
             undo()
+        self._undo.clear()
         self._site.exchange.calm()
         self._site.proxy.calm()
-        self._site.write(seed=self._schedule.seed, life=last.number, pace_ms=0)
-        began = self._site.start()
-        if not self._site.ready(STARTING):
-            code = self._site.end_node()
-            self.outcome.problems.append(
-                f"in peace the node did not start (exit code {code}): {self._site.log()}"
-            )
-        else:
-            self.outcome.recoveries.append(time.monotonic() - began)
-            self._site.exchange.control("POST", "/market", {"do": "pause"})
-            deadline = time.monotonic() + SETTLING
-            while self._judge() and time.monotonic() < deadline:
-                time.sleep(0.1)
-            code = self._site.end_node(politely=True)
-            if code != 0:
-                self._problem("the node did not stop in order", code)
-        self.outcome.breaches = self._judge()
+
+    def _settle(self) -> None:
+        """In peace the node finds everything, and says so in its journal."""
+        self._said("settling")
+        self._calm()
+        self._site.exchange.control("POST", "/market", {"do": "pause"})
+        deadline = time.monotonic() + SETTLING
+        pause = FIRST_PAUSE
+        while self._judge() and time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        code = self._site.end_node(politely=True)
+        if code != 0:
+            self._problem("the node did not stop in order", code)
 
     def _judge(self) -> tuple[Breach, ...]:
         record = self._site.exchange.record(VENUE)

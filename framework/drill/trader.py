@@ -7,7 +7,9 @@ never looks at what came of it.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import random
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Price, QuoteTick
 
 NEAR_TICKS = 6
+REST_MS = 13
 
 
 class TraderConfig(PluginConfig, frozen=True, kw_only=True):
@@ -32,9 +35,11 @@ class TraderConfig(PluginConfig, frozen=True, kw_only=True):
     instrument_id: Annotated[InstrumentId, msgspec.Meta(description="What it trades.")]
     seed: Annotated[int, msgspec.Meta(description="Where its orders come from, with `life`.")] = 0
     life: Annotated[int, msgspec.Meta(ge=0, description="Which run of the node this is.")] = 0
-    pace_ms: Annotated[
-        int, msgspec.Meta(ge=0, description="Milliseconds between two orders; 0 sends none.")
-    ] = 20
+    pace_ms: Annotated[int, msgspec.Meta(ge=1, description="Milliseconds between two orders.")] = 20
+    seconds: Annotated[
+        Annotated[float, msgspec.Meta(ge=0)] | None,
+        msgspec.Meta(description="How long it trades once it has started; until it ends by default."),
+    ] = None
     largest: Annotated[int, msgspec.Meta(ge=1, description="The largest order, in smallest sizes.")] = 20
     resting: Annotated[
         int, msgspec.Meta(ge=0, description="Orders of one smallest size to leave far from the market.")
@@ -52,29 +57,43 @@ class Trader(Strategy):
         self._dice = random.Random(f"{config.seed}/{config.life}")  # noqa: S311 - orders, not secrets
         self._mine: list[Any] = []
         self._quote: QuoteTick | None = None
-        self._rested = 0
+        self._ends = math.inf
 
     def on_start(self) -> None:
         """Listen to prices; trade on a timer."""
         self.subscribe_quotes(self.config.instrument_id)
         self._mine = [order.client_order_id for order in self.cache.orders_open(strategy_id=self.strategy_id)]
-        if self.config.pace_ms:
+        if self.config.seconds != 0:
             step = dt.timedelta(milliseconds=self.config.pace_ms)
             self.clock.set_timer("trade", step, callback=self._trade)
+        if self.config.resting:
+            self.clock.set_timer("rest", dt.timedelta(milliseconds=REST_MS), callback=self._rest)
+        if self.config.seconds is not None:
+            self._ends = time.monotonic() + self.config.seconds
         if self.config.ready is not None:
             Path(self.config.ready).touch()
 
     def on_quote(self, quote: QuoteTick) -> None:
-        """Remember the market, and leave the resting orders once it is known."""
+        """Remember the market."""
         self._quote = quote
-        while self._rested < self.config.resting:
-            self._rested += 1
-            far = quote.bid_price.as_decimal() * (100 - self._rested % 50) / 200
-            self._send(OrderSide.BUY, 1, self._instrument().make_price(far))
+
+    def _rest(self, event: Any) -> None:
+        """Leave one more order far from the market; the engine takes a hundred a second."""
+        del event
+        if (
+            self._quote is None
+            or self.cache.orders_open_count(strategy_id=self.strategy_id) >= self.config.resting
+        ):
+            return
+        far = self._quote.bid_price.as_decimal() * self._dice.randint(60, 90) / 100
+        order: Any = self.order_factory.limit(
+            self.config.instrument_id, OrderSide.BUY, self._size(1), self._instrument().make_price(far)
+        )
+        self.submit_order(order)
 
     def _trade(self, event: Any) -> None:
         del event
-        if self._quote is None:
+        if self._quote is None or time.monotonic() > self._ends:
             return
         move = self._dice.random()
         side = self._dice.choice((OrderSide.BUY, OrderSide.SELL))
@@ -91,8 +110,7 @@ class Trader(Strategy):
             self.close_all_positions(self.config.instrument_id)
 
     def _send(self, side: OrderSide, size: int, price: Price | None) -> None:
-        instrument = self._instrument()
-        quantity = instrument.make_qty(instrument.size_increment.as_decimal() * size)
+        quantity = self._size(size)
         make = self.order_factory
         if price is None:
             order: Any = make.market(self.config.instrument_id, side, quantity)
@@ -119,6 +137,10 @@ class Trader(Strategy):
         away = instrument.price_increment.as_decimal() * ticks * sign
         price: Price = instrument.make_price(best.as_decimal() + away)
         return price
+
+    def _size(self, steps: int) -> Any:
+        instrument = self._instrument()
+        return instrument.make_qty(instrument.size_increment.as_decimal() * steps)
 
     def _instrument(self) -> Any:
         return self.cache.instrument(self.config.instrument_id)
