@@ -164,8 +164,8 @@ def test_fault_10_a_damaged_journal_is_no_start(market, node_on, damage):
         elif damage == "delete":
             connection.execute("DELETE FROM rows WHERE seq = 3")
         else:
-            for change in ("-1 WHERE seq = 3", "3 WHERE seq = 4", "4 WHERE seq = -1"):
-                connection.execute("UPDATE rows SET seq = " + change)
+            for change in ((-1, 3), (3, 4), (4, -1)):
+                connection.execute("UPDATE rows SET seq = ? WHERE seq = ?", change)
     connection.close()
     node.start(wait=False)
     assert node.ended() == 6, node.log()
