@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nautilus_trader.model import BarType, InstrumentId, Price, StrategyId
+from nautilus_trader.model import BarType, InstrumentId, OrderStatus, Price, StrategyId
 
 from framework.risk.rule import Mark
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import ClientOrderId, Currency, Money, Position, QuoteTick, Venue
+    from nautilus_trader.model import ClientOrderId, Currency, Money, Position, Quantity, QuoteTick, Venue
     from nautilus_trader.portfolio import Portfolio
 
 
@@ -22,6 +22,8 @@ FEW = 4
 MANY_FILLS = 50
 """Fills from which looking at a position, a copy with all of them, costs more than asking the portfolio."""
 SECOND = 1_000_000_000
+CHANGING = frozenset({OrderStatus.PENDING_UPDATE, OrderStatus.PENDING_CANCEL, OrderStatus.PARTIALLY_FILLED})
+"""Where an order may be while a change of it is under way: it may be cancelled, and fill, meanwhile."""
 
 
 def mid(quote: QuoteTick) -> Price:
@@ -52,6 +54,7 @@ class Entries:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._orders: dict[Any, Any] = {}
+        self._grown: dict[Any, Quantity] = {}
         self._limit = self.MANY
 
     def add(self, client_order_id: ClientOrderId, order: Any) -> None:
@@ -65,17 +68,53 @@ class Entries:
         """An approved order did not leave."""
         self._orders.pop(client_order_id, None)
 
+    def grow(self, client_order_id: ClientOrderId, quantity: Quantity) -> None:
+        """Remember that a change to this quantity leaves: the venue may have made it before it says so."""
+        known = self._grown.get(client_order_id)
+        self._grown[client_order_id] = quantity if known is None else max(known, quantity)
+
     def working(self) -> list[Any]:
         """The orders that are not closed, oldest first, as the engine knows them now.
 
-        An order approved in this moment is not in the cache yet, and stands for itself.
+        An order approved in this moment is not in the cache yet, and stands for itself. One that is being
+        changed to a larger size has the larger one.
         """
         self._forget_closed()
+        if self._grown:
+            return [self._largest(known, order) for known, order in self._orders.items()]
         return [self._cache.order(known) or order for known, order in self._orders.items()]
+
+    def _largest(self, known: Any, approved: Any) -> Any:
+        order: Any = self._cache.order(known) or approved
+        quantity = self._grown.get(known)
+        if quantity is None:
+            return order
+        if order.quantity >= quantity or order.status not in CHANGING:
+            del self._grown[known]
+            return order
+        return Growing(order, quantity)
 
     def _forget_closed(self) -> None:
         for client_order_id in [known for known in self._orders if self._cache.is_order_closed(known)]:
             del self._orders[client_order_id]
+            self._grown.pop(client_order_id, None)
+
+
+class Growing:
+    """An order as it will be when a change that has left is made.
+
+    Args:
+        order: The engine's, of which everything else is.
+        quantity: What it was changed to.
+    """
+
+    def __init__(self, order: Any, quantity: Quantity) -> None:
+        self._order = order
+        self.quantity = quantity
+        self.leaves_qty = quantity - order.filled_qty
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._order, name)
 
 
 class Books:

@@ -212,8 +212,10 @@ class Desk:
             if not _changes(order, verdict.quantity, price, trigger_price):
                 return f"{verdict.reason}: it has that size already"
             self.gate.sent(replace(proposal, quantity=verdict.quantity))
+            self._entries.grow(client_order_id, verdict.quantity)
             return (client_order_id, verdict.quantity, price, trigger_price)
         self.gate.sent(proposal)
+        self._entries.grow(client_order_id, proposal.quantity)
         return change
 
     @contextlib.contextmanager

@@ -22,6 +22,11 @@ class DrivenConfig(PluginConfig, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(description="The name of its files.")]
 
 
+def signed(position):
+    size = position.quantity.as_decimal()
+    return size if position.is_long else -size
+
+
 class DiesBeforeSending:
     """Takes the place of the outbox, which hears of an order when it is on disk and before it leaves."""
 
@@ -48,7 +53,7 @@ class Driven(Strategy):
         self.say(
             "started",
             orders={str(order.client_order_id): order.status.name for order in orders},
-            position=str(sum((position.signed_decimal_qty() for position in held), 0)),
+            position=str(sum((signed(position) for position in held), 0)),
         )
         self.clock.set_timer_ns("look", 5_000_000, callback=self.look)
 

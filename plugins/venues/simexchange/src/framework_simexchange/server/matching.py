@@ -194,7 +194,7 @@ class Exchange:
         for position in self.positions.values():
             instrument = self.instruments[position.symbol]
             if instrument.quote == currency:
-                used += abs(position.cost) * instrument.margin / self.leverage
+                used += instrument.money(abs(position.cost) * instrument.margin / self.leverage)
         return used + self._reserved.get(currency, ZERO)
 
     def held(self, order: Order) -> Position | None:
