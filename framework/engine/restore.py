@@ -242,9 +242,10 @@ def _venue(known: OrderState | Fill) -> str:
 
 
 def _order(order: OrderState) -> Any:
-    """The engine's order, as it was when it was submitted, on its way to the gate's algorithm."""
+    """The engine's order, as it was when last changed, on its way to the gate's algorithm."""
     fields = {
         **order.order,
+        "quantity": str(order.quantity),  # the engine refuses trades of more than an order is for
         "status": "INITIALIZED",
         "exec_algorithm_id": str(DOOR),
         "exec_spawn_id": order.client_order_id,

@@ -63,6 +63,10 @@ STATUS = {
     "OrderCanceled": "CANCELED",
     "OrderExpired": "EXPIRED",
 }
+CHANGES = frozenset(
+    {"OrderPendingUpdate", "OrderPendingCancel", "OrderModifyRejected", "OrderCancelRejected"}
+)
+"""Requests to change an order, and their refusals."""
 ZERO = Decimal(0)
 
 
@@ -459,7 +463,10 @@ def _event(state: State, row: Row, fields: Mapping[str, Any]) -> None:
         return
     elif kind == "OrderUpdated" and key in state.orders:
         state.orders[key] = replace(state.orders[key], quantity=Decimal(fields["quantity"]))
-    _heard(state, key, STATUS.get(kind), row.ts, fields.get("venue_order_id") or "")
+    status = STATUS.get(kind)
+    if kind in CHANGES and key in state.orders and state.orders[key].status not in OPEN:
+        status = None  # what was asked of an order proves nothing of whether the venue has it
+    _heard(state, key, status, row.ts, fields.get("venue_order_id") or "")
 
 
 def _heard(state: State, key: str, status: str | None, ts: int, venue_order_id: str = "") -> None:
