@@ -16,7 +16,7 @@ from framework.drill import Terms, check, held_in, process
 from framework.drill.exchange import Exchange
 from framework.drill.proxy import Proxy
 
-EVERYDAY, MANY = 2, 200
+EVERYDAY, MANY, BATCH = 2, 200, 11
 PATIENCE = 40.0
 VENUE = "SIM"
 EURUSD = "EUR/USD.SIM"
@@ -30,17 +30,14 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    if "storm_seed" not in metafunc.fixturenames:
-        return
-    wanted = metafunc.config.getoption("--seeds", None), metafunc.config.getoption("--seed", None)
-    slow = any(mark.name == "slow" for mark in metafunc.definition.iter_markers())
-    if wanted[1] is not None:
-        seeds = [] if slow else [wanted[1]]
-    elif wanted[0] is not None:
-        seeds = [] if slow else range(wanted[0])
-    else:
-        seeds = range(EVERYDAY, MANY) if slow else range(EVERYDAY)
-    metafunc.parametrize("storm_seed", list(seeds))
+    seeds, seed = (metafunc.config.getoption(name, None) for name in ("--seeds", "--seed"))
+    asked = [seed] if seed is not None else range(seeds) if seeds is not None else None
+    if "storm_seed" in metafunc.fixturenames:
+        metafunc.parametrize("storm_seed", range(EVERYDAY) if asked is None else asked)
+    if "storm_batch" in metafunc.fixturenames:
+        many = range(EVERYDAY, MANY) if asked is None else ()
+        batches = [many[first : first + BATCH] for first in range(0, len(many), BATCH)]
+        metafunc.parametrize("storm_batch", batches, ids=lambda batch: f"{batch[0]}-{batch[-1]}")
 
 
 def wait_until(fact, what, seconds=PATIENCE):

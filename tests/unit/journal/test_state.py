@@ -278,3 +278,22 @@ def test_a_state_can_be_trimmed_of_what_is_over(story):
     assert list(trimmed.orders) == ["O-2"]
     assert trimmed.fills == {}
     assert trimmed.positions == story.state.positions
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [("OrderPendingCancel", "OrderCancelRejected"), ("OrderPendingUpdate", "OrderModifyRejected")],
+)
+def test_a_request_to_change_an_order_and_its_refusal_prove_nothing_of_the_order(story, asked, refused):
+    story.submit().event("OrderInitialized").event(asked)
+    assert story.order.status == "INITIALIZED"
+    assert story.event(refused).order.status == "INITIALIZED"
+    story.event("OrderAccepted").event(asked)
+    assert story.order.is_live
+    assert story.event(refused).order.status == "ACCEPTED"
+
+
+def test_a_request_to_change_an_order_that_never_arrived_does_not_revive_it(story):
+    story.submit()
+    story.add("recovery", {"action": "never_arrived", "client_order_id": "O-1"})
+    assert story.event("OrderPendingCancel").event("OrderCancelRejected").order.status == "NEVER_ARRIVED"
