@@ -7,8 +7,6 @@ import json
 import os
 import signal
 import time
-import urllib.parse
-import urllib.request
 from typing import TYPE_CHECKING, Any, Self
 
 from framework.drill import process
@@ -137,11 +135,3 @@ class Site:
         file = self.folder / "node.log"
         said = file.read_bytes()[self._logged :] if file.exists() else b""
         return said.decode(errors="replace")[-letters:]
-
-    def quote(self) -> dict[str, Any]:
-        """The best prices now."""
-        query = urllib.parse.urlencode({"symbol": self._simulator.symbol})
-        url = f"http://127.0.0.1:{self.exchange.port}/v1/quotes?{query}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-        return found

@@ -137,7 +137,7 @@ class Storm:
                 control("POST", "/conditions", {"skew_ms": how["ms"]})
                 self._later(how["seconds"], lambda: control("POST", "/conditions", {"skew_ms": 0}))
             case "jump":
-                quote = self._site.quote()
+                quote = self._site.exchange.truth()["books"][symbol]
                 tick = Decimal(1).scaleb(-5)
                 moved = {
                     side: format(Decimal(quote[side]) + tick * how["ticks"], "f") for side in ("bid", "ask")

@@ -143,7 +143,7 @@ class Control:
         return web.json_response({"order": plain(venue.exchange.by_client[body["client_order_id"]])})
 
     async def truth(self, _: web.Request) -> web.Response:
-        """Everything that is so: orders, fills, positions, balances, and how often each id was sent."""
+        """Everything that is so: orders, fills, books, positions, balances, and how often each id was sent."""
         venue = self._venue
         exchange = venue.exchange
         per_id = {
@@ -158,6 +158,7 @@ class Control:
             {
                 "orders": [plain(order) for order in exchange.orders.values()],
                 "fills": [plain(fill) for fill in exchange.fills],
+                "books": {symbol: plain(book) for symbol, book in exchange.books.items()},
                 "positions": venue.positions(),
                 "balances": {name: format(total, "f") for name, total in exchange.balances.items()},
                 "ids": per_id,
