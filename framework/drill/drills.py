@@ -13,7 +13,7 @@ from framework.drill.schedule import draw, draw_outages
 from framework.drill.site import LOOK, STARTING, VENUE, Site
 from framework.drill.storm import storm, weather
 from framework.drill.terms import Terms
-from framework.engine import operate
+from framework.engine import outside
 from framework.errors import FrameworkError, PluginNotFound, RunError
 from framework.specs import VenueSpec
 
@@ -124,7 +124,7 @@ def kill_switch(
         record = site.exchange.record(VENUE)
         outcome.orders = sum(row.what == "order" for row in record)
         outcome.fills = sum(row.what == "fill" for row in record)
-        held = held_in(site.state / operate.LATCHES)
+        held = held_in(site.state / outside.LATCHES)
         outcome.breaches = check([site.journal], record, Terms(venue=VENUE, held=held))
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -141,12 +141,12 @@ def _pull(
     _until(lambda: _working(site) >= resting, f"{resting} orders did not come to rest")
     said(f"{_working(site)} orders rest; pulling the switch")
     began = time.monotonic()
-    operate.kill(site.state, "all", who="drill", why="a drill")
+    outside.kill(site.state, "all", who="drill", why="a drill")
     outcome.measured["latched"] = time.monotonic() - began
     _until(lambda: _working(site) == 0, "orders still rest at the exchange")
     outcome.measured["cancelled"] = time.monotonic() - began
     said("nothing rests; closing what is held")
-    operate.flatten(site.state, "all", who="drill", why="a drill")
+    outside.flatten(site.state, "all", who="drill", why="a drill")
     _until(lambda: not site.exchange.truth()["positions"], "a position is left at the exchange")
     outcome.measured["flat"] = time.monotonic() - began
     _holds(site, outcome, "under the latch")
@@ -157,7 +157,7 @@ def _pull(
         raise RunError("the node did not start again")
     _holds(site, outcome, "after a restart")
     before = _taken(site)
-    operate.resume(site.state, "all", who="drill", why="the drill is over")
+    outside.resume(site.state, "all", who="drill", why="the drill is over")
     _until(lambda: _taken(site) > before, "the node does not trade again")
 
 

@@ -13,7 +13,7 @@ from framework.drill.outcome import Outcome
 from framework.drill.record import held_in
 from framework.drill.site import LOOK, STARTING, STRATEGY, VENUE, Site
 from framework.drill.terms import MS, Terms
-from framework.engine import operate
+from framework.engine import outside
 from framework.errors import FrameworkError, RunError
 
 if TYPE_CHECKING:
@@ -155,11 +155,11 @@ class Storm:
             self._later(how["seconds"], lambda: self._site.signal(signal.SIGCONT))
             return
         scope = "all" if how["scope"] == "all" else f"strategy:{STRATEGY}"
-        operate.kill(self._site.state, scope, who="drill", why="a drill")
+        outside.kill(self._site.state, scope, who="drill", why="a drill")
         self._later(how["seconds"], lambda: self._resume(scope))
 
     def _resume(self, scope: str) -> None:
-        operate.resume(self._site.state, scope, who="drill", why="the drill goes on")
+        outside.resume(self._site.state, scope, who="drill", why="the drill goes on")
 
     def _later(self, seconds: float, what: Callable[[], object]) -> None:
         self._undo.append((time.monotonic() + seconds, what))
@@ -203,7 +203,7 @@ class Storm:
         terms = Terms(
             venue=VENUE,
             caps={self._site.instrument: Decimal(self._schedule.options["cap"])},
-            held=held_in(self._site.state / operate.LATCHES),
+            held=held_in(self._site.state / outside.LATCHES),
             clock_ns=self._skew_ns,
             latch_ns=50 * MS + self._paused_ns,
             late_ns=WINDOW_NS + self._skew_ns + self._paused_ns,

@@ -71,7 +71,8 @@ class Entries:
     def grow(self, client_order_id: ClientOrderId, quantity: Quantity) -> None:
         """Remember that a change to this quantity leaves: the venue may have made it before it says so."""
         known = self._grown.get(client_order_id)
-        self._grown[client_order_id] = quantity if known is None else max(known, quantity)
+        if known is None or quantity > known:
+            self._grown[client_order_id] = quantity
 
     def working(self) -> list[Any]:
         """The orders that are not closed, oldest first, as the engine knows them now.

@@ -143,7 +143,7 @@ class Control:
         return web.json_response({"order": plain(venue.exchange.by_client[body["client_order_id"]])})
 
     async def truth(self, _: web.Request) -> web.Response:
-        """Everything that is so: orders, fills, books, positions, balances, and how often each id was sent."""
+        """Everything that is so: orders, fills, books, balances, and how often each id was sent."""
         venue = self._venue
         exchange = venue.exchange
         per_id = {
