@@ -71,7 +71,7 @@ class Entries:
     def grow(self, client_order_id: ClientOrderId, quantity: Quantity) -> None:
         """Remember that a change to this quantity leaves: the venue may have made it before it says so."""
         known = self._grown.get(client_order_id)
-        if known is None or quantity > known:
+        if known is None or quantity.as_decimal() > known.as_decimal():
             self._grown[client_order_id] = quantity
 
     def working(self) -> list[Any]:
