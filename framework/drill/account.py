@@ -43,11 +43,19 @@ class Asked:
                 self.orders[row.order_id] = fields["order"]
             elif row.kind == "intent" and fields.get("action") == "modify":
                 self.changes.setdefault(row.order_id, []).append(row)
-            elif (row.kind == "event" and fields.get("type") in UNSENT) or (
-                row.kind == "recovery" and fields.get("action") == "never_arrived"
-            ):
+            elif _never_taken(row.kind, fields):
                 name = row.order_id or fields.get("client_order_id", "")
                 self.unsent.setdefault(name, row)
+
+
+def _never_taken(kind: str, fields: dict[str, Any]) -> bool:
+    """True where the node learned that the venue does not have an order, and never had."""
+    if kind == "event":
+        return fields.get("type") in UNSENT
+    if kind != "recovery":
+        return False
+    adopted = fields.get("action") == "adopt" and fields.get("status") in {"REJECTED", "DENIED"}
+    return adopted or fields.get("action") == "never_arrived"
 
 
 class Account:
@@ -93,3 +101,7 @@ class Account:
         """What the strategies hold together."""
         mine = (held for owner, held in self.held.items() if owner != EXTERNAL)
         return sum((held.get(instrument_id, ZERO) for held in mine), ZERO)
+
+    def reduces(self, order: str) -> bool:
+        """True for an order that the venue lets reduce what is held, and nothing more."""
+        return bool(self._asked.orders.get(order, {}).get("is_reduce_only"))

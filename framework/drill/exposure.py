@@ -57,23 +57,34 @@ def exposure(asked: Asked, record: Sequence[VenueRow], caps: Mapping[str, Decima
 
 
 def _worst(account: Account, pending: Mapping[str, Any], instrument_id: str, side: str) -> Decimal:
+    """What could be held on a side: what is held, less any of it, and every order that fills.
+
+    An order that may only reduce takes nothing beyond zero, but it may fill before all others: what is held
+    on the other side makes no room that it could not take away.
+    """
     held = account.own(instrument_id) * (1 if side == "BUY" else -1)
-    working = (
-        account.left[name]
-        for name, row in account.open.items()
-        if row.instrument_id == instrument_id and row.side == side and not row.by_hand
-    )
-    unknown = (
-        quantity for where, which, quantity in pending.values() if (where, which) == (instrument_id, side)
-    )
-    return held + sum(working, ZERO) + sum(unknown, ZERO)
+    exits = entries = ZERO
+    for name, left in _on_the_way(account, pending, instrument_id, side):
+        if account.reduces(name):
+            exits += left
+        else:
+            entries += left
+    return (held if held >= 0 else min(ZERO, held + exits)) + entries
+
+
+def _on_the_way(
+    account: Account, pending: Mapping[str, Any], instrument_id: str, side: str
+) -> Iterator[tuple[str, Decimal]]:
+    for name, row in account.open.items():
+        if row.instrument_id == instrument_id and row.side == side and not row.by_hand:
+            yield name, account.left[name]
+    for name, (where, which, quantity) in pending.items():
+        if (where, which) == (instrument_id, side):
+            yield name, quantity
 
 
 def _exposed(account: Account, pending: Mapping[str, Any], instrument_id: str, side: str) -> Iterator[str]:
     yield f"held: {account.own(instrument_id)}"
-    for name, row in account.open.items():
-        if row.instrument_id == instrument_id and row.side == side:
-            yield f"working: {name} {account.left[name]}"
-    for name, (where, which, quantity) in pending.items():
-        if (where, which) == (instrument_id, side):
-            yield f"unknown: {name} {quantity}"
+    for name, left in _on_the_way(account, pending, instrument_id, side):
+        word = "unknown" if name in pending else "working"
+        yield f"{word}: {name} {left}{' may only reduce' if account.reduces(name) else ''}"

@@ -230,7 +230,7 @@ def limits(schedule: Schedule, instrument: str) -> list[dict[str, Any]]:
         "underlying": "drill",
         "instruments": [instrument],
         "max_net": str(schedule.options["cap"]),
-        "max_mark_age": "5s",
+        "offset": False,
     }
     return [{"use": "net_position", "config": cap}]
 

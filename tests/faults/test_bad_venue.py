@@ -136,7 +136,7 @@ def test_fault_15_a_half_open_stream_is_noticed_and_its_gap_filled(market, node_
     node = node_on(market).start()
     market.conditions(half_open=True)
     market.quote("1.20000", "1.20002")
-    time.sleep(0.3)
+    time.sleep(1.5)
     market.conditions(half_open=False)
     began = time.time()
     node.wait("quote", bid="1.20000")

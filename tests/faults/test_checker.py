@@ -30,8 +30,10 @@ class Story:
     def note(self, kind, body, strategy="", order=""):
         self.journal.append(kind, body, strategy=strategy, order_id=order)
 
-    def intent(self, order, side="BUY", quantity="100", strategy="one", action="submit", **more):
-        what = {"instrument_id": EURUSD, "side": side, "quantity": quantity}
+    def intent(
+        self, order, side="BUY", quantity="100", strategy="one", action="submit", closes=False, **more
+    ):
+        what = {"instrument_id": EURUSD, "side": side, "quantity": quantity, "is_reduce_only": closes}
         body = {"action": action, **({"order": what} if action == "submit" else more)}
         self.note("intent", body, strategy, order)
 
@@ -268,6 +270,22 @@ def test_orders_of_both_sides_are_not_set_off(story):
     story.venue("order", "S", "60", "SELL")
     story.event("OrderAccepted", "S")
     assert story.breaches(caps={EURUSD: Decimal(60)}) == ()
+
+
+def test_an_exit_takes_nothing_beyond_zero_and_may_come_before_the_orders_it_made_room_for(story):
+    story.bought("A", "T1", "30", "SELL")
+    story.works("B", "60")
+    assert story.breaches(caps={EURUSD: Decimal(30)}) == ()
+    story = Story(story.path.parent, "two.db")
+    story.bought("A", "T1", "30", "SELL")
+    story.works("B", "60")
+    story.wait().intent("X", "BUY", "90", closes=True)
+    story.venue("order", "X", "90")
+    story.event("OrderAccepted", "X")
+    assert story.breaches(caps={EURUSD: Decimal(60)}) == ()
+    [breach] = story.breaches(caps={EURUSD: Decimal(59)})
+    assert breach.what == "60 EUR/USD.SIM could be held on the BUY side, and the cap is 59"
+    assert "unknown: X 90 may only reduce" in breach.evidence
 
 
 def test_what_somebody_traded_by_hand_is_not_the_nodes_exposure(story):

@@ -311,3 +311,15 @@ def test_settings_that_make_no_sense_are_refused(bench, rule, config, settings, 
     }
     with pytest.raises(msgspec.ValidationError, match=says):
         bench.rule(rule, config, **{**plain[rule], **settings})
+
+
+def test_without_offset_what_is_held_on_one_side_makes_no_room_for_orders_on_the_other(net, bench, propose):
+    bench.open_position("linear", quantity="-1.5")
+    assert net(max_net="1").check(propose("linear", "2.400", "60000.0")) is APPROVE
+    rule = net(max_net="2", offset=False)
+    assert rule.check(propose("linear", "2.000", "60000.0")) is APPROVE
+    assert rule.check(propose("linear", "2.001", "60000.0")) == Deny(
+        "the net position in BTC could become 2.001, and max_net is 2"
+    )
+    assert rule.check(propose("linear", "0.500", "60000.0", side="sell")) is APPROVE
+    assert isinstance(rule.check(propose("linear", "0.501", "60000.0", side="sell")), Deny)

@@ -40,6 +40,13 @@ class NetPositionConfig(PluginConfig, frozen=True, kw_only=True):
             '"5s", "2h".'
         ),
     ] = "1m"
+    offset: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether what is held on one side makes room for orders on the other. With `false` "
+            "the cap also holds when the position is closed while they still work."
+        ),
+    ] = True
 
     def __post_init__(self) -> None:
         """Refuse a cap of nothing, and an instrument named twice."""
@@ -78,8 +85,9 @@ class NetPosition(RiskRule[NetPositionConfig]):
             before.expect(orders)
         except UnpricedError as reason:
             return Deny(str(reason))
-        value, cap = after.net(), self.config.max_net
-        if value <= cap or value <= before.net():
+        offset, cap = self.config.offset, self.config.max_net
+        value = after.net(offset=offset)
+        if value <= cap or value <= before.net(offset=offset):
             return APPROVE
         return Deny(
             f"the net position in {self.config.underlying} could become {value:f}, and max_net is {cap:f}"

@@ -85,13 +85,19 @@ class Tally:
             total += line.gross(hedging=hedging)
         return total
 
-    def net(self) -> Decimal:
-        """The most that can be held on one side, once long and short are set off."""
+    def net(self, *, offset: bool = True) -> Decimal:
+        """The most that can be held on one side, once long and short are set off.
+
+        Args:
+            offset: Whether what is held on one side makes room for orders on the other.
+        """
         held, buys, sells = ZERO, ZERO, ZERO
         for line in self.lines.values():
             held += line.long - line.short
             buys += line.buys
             sells += line.sells
+        if not offset:
+            return max(max(held, ZERO) + buys, sells - min(held, ZERO))
         return max(held + buys, sells - held)
 
     def _order(self, order: Any, instrument_id: Any, left: Decimal, *prices: Any) -> None:
