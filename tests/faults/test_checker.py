@@ -33,7 +33,12 @@ class Story:
     def intent(
         self, order, side="BUY", quantity="100", strategy="one", action="submit", closes=False, **more
     ):
-        what = {"instrument_id": EURUSD, "side": side, "quantity": quantity, "is_reduce_only": closes}
+        what = {
+            "instrument_id": EURUSD,
+            "side": side,
+            "quantity": quantity,
+            "is_reduce_only": more.pop("closes", False),
+        }
         body = {"action": action, **({"order": what} if action == "submit" else more)}
         self.note("intent", body, strategy, order)
 
