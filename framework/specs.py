@@ -141,7 +141,8 @@ class SimulatorSpec:
     """An exchange to practise on, which a venue plugin brings as a program of its own.
 
     `python -m MODULE OPTIONS` prints one line of JSON with its `port` and `control_port` and runs until
-    SIGTERM; what its options and its control port have to understand is in `docs/how-to/write-a-venue.md`.
+    SIGTERM; what its options and its control port have to understand is in
+    `docs/explanation/reliability.md`.
 
     Attributes:
         module: What is run.

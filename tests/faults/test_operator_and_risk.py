@@ -75,7 +75,7 @@ def test_fault_22_fifteen_hundred_resting_orders_are_cancelled_within_a_second(m
 
 
 def test_fault_23_a_latch_holds_while_the_loop_is_busy(market, node_on, until):
-    node = node_on(market, guard={"patience": "30s"}).start()
+    node = node_on(market, guard={"patience": 30}).start()
     node.do("sleep", seconds=6)
     node.do("submit", side="BUY", qty="100", name="A-1")
     node.wait("sleeping")
@@ -182,10 +182,15 @@ def test_fault_27_a_runaway_strategy_is_stopped_alone_and_stays_so(market, node_
         lambda: str(node.heartbeat()) + node.log(),
     )
     assert len(market.orders()) <= 20
-    node.do("submit", "two", side="BUY", qty="100", name="B-1")
-    node.wait("OrderFilled", "two", id="B-1")
-    taken = len(market.orders())
+
+    def two_trades():
+        node.do("submit", "two", side="BUY", qty="100")
+        time.sleep(0.3)
+        return node.heard("two", "OrderFilled")
+
+    until(two_trades, node.log)
     node.kill()
+    taken = len(market.orders())
     node.start(wait=False)
     until(lambda: len(node.heard("two", "started")) == 2, node.log)
     node.do("submit", side="BUY", qty="1", name="A-1")
