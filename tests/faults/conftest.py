@@ -16,7 +16,7 @@ from framework.drill import Terms, check, held_in, process
 from framework.drill.exchange import Exchange
 from framework.drill.proxy import Proxy
 
-EVERYDAY, MANY, BATCH = 2, 200, 11
+EVERYDAY, MANY, BATCH = 1, 200, 10
 PATIENCE = 40.0
 VENUE = "SIM"
 EURUSD = "EUR/USD.SIM"

@@ -21,6 +21,7 @@ def test_fault_07_a_second_node_is_refused_and_the_first_trades_on(market, node_
     first.holds()
 
 
+@pytest.mark.slow
 def test_fault_07_a_second_node_in_the_same_folder_is_refused(market, node_on):
     node = node_on(market).start()
     done = node.framework("node", "run", node.file, "--mode", "live")
@@ -48,6 +49,7 @@ def test_fault_12_an_order_without_an_answer_keeps_its_exposure_and_is_not_sent_
     node.holds(caps={"EUR/USD.SIM": 150})
 
 
+@pytest.mark.slow
 def test_fault_12_an_order_that_never_arrived_is_rejected_only_when_that_is_proven(market, node_on):
     node = node_on(market).start()
     market.fault("timeout", on="submit", when="before", seconds=2)
@@ -95,7 +97,7 @@ def test_fault_13_an_exchange_that_answers_5xx_for_long_is_asked_ever_less_often
     assert market.order("A-1")["status"] == "OPEN"
 
 
-@pytest.mark.parametrize("kind", ["rate_limit", "ban"])
+@pytest.mark.parametrize("kind", ["rate_limit", pytest.param("ban", marks=pytest.mark.slow)])
 def test_fault_14_the_exchange_asks_for_silence_and_cancels_still_pass(market, node_on, until, kind):
     node = node_on(market).start()
     node.do("rest", count=3, price="1.05000")
@@ -147,7 +149,10 @@ def test_fault_15_a_half_open_stream_is_noticed_and_its_gap_filled(market, node_
     node.holds()
 
 
-@pytest.mark.parametrize("kind", ["duplicate", "reorder", "late", "lose"])
+@pytest.mark.parametrize(
+    "kind",
+    ["reorder", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("duplicate", "late", "lose"))],
+)
 def test_fault_16_messages_that_come_twice_late_or_out_of_order_make_each_trade_once(market, node_on, kind):
     node = node_on(market).start()
     market.quote(size="30")
@@ -165,6 +170,7 @@ def test_fault_16_messages_that_come_twice_late_or_out_of_order_make_each_trade_
         assert told.count("OrderAccepted") == 1
 
 
+@pytest.mark.slow
 def test_fault_16_a_fill_before_the_acknowledgement_and_a_cancel_that_loses_its_race(market, node_on, until):
     node = node_on(market).start()
     market.fault("slow", on="submit", when="after", seconds=0.25)
@@ -220,6 +226,7 @@ def test_fault_21_a_trade_by_hand_is_nobodys_and_is_told_within_ten_seconds(mark
     node.holds()
 
 
+@pytest.mark.slow
 def test_fault_21_a_trade_by_hand_while_the_node_is_down_is_nobodys(market, node_on):
     node = node_on(market).start()
     node.do("submit", side="BUY", qty="100", name="A-1")

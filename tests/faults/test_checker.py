@@ -30,15 +30,9 @@ class Story:
     def note(self, kind, body, strategy="", order=""):
         self.journal.append(kind, body, strategy=strategy, order_id=order)
 
-    def intent(
-        self, order, side="BUY", quantity="100", strategy="one", action="submit", closes=False, **more
-    ):
-        what = {
-            "instrument_id": EURUSD,
-            "side": side,
-            "quantity": quantity,
-            "is_reduce_only": more.pop("closes", False),
-        }
+    def intent(self, order, side="BUY", quantity="100", strategy="one", action="submit", **more):
+        what = {"instrument_id": EURUSD, "side": side, "quantity": quantity}
+        what["is_reduce_only"] = more.pop("closes", False)
         body = {"action": action, **({"order": what} if action == "submit" else more)}
         self.note("intent", body, strategy, order)
 

@@ -36,6 +36,7 @@ def test_fault_03_killed_after_the_exchange_took_the_order_and_before_it_said_so
     node.holds()
 
 
+@pytest.mark.slow
 def test_fault_03_killed_after_a_fill_that_it_never_heard_of(market, node_on, until):
     node = node_on(market).start()
     market.fault("timeout", on="submit", when="after", seconds=30)
@@ -150,7 +151,9 @@ def synced_log(state, seq):
     raise AssertionError("the row is not in the log")
 
 
-@pytest.mark.parametrize("damage", ["flip", "delete", "reorder"])
+@pytest.mark.parametrize(
+    "damage", ["flip", *(pytest.param(how, marks=pytest.mark.slow) for how in ("delete", "reorder"))]
+)
 def test_fault_10_a_damaged_journal_is_no_start(market, node_on, damage):
     node = node_on(market).start()
     node.do("submit", side="BUY", qty="100", name="A-1")

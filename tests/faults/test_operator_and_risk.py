@@ -90,6 +90,7 @@ def test_fault_23_a_latch_holds_while_the_loop_is_busy(market, node_on, until):
     node.holds()
 
 
+@pytest.mark.slow
 def test_fault_23_nothing_is_called_flat_while_the_exchange_is_down(market, node_on, until):
     node = node_on(market).start()
     node.do("submit", side="BUY", qty="100", name="A-1")
@@ -128,6 +129,7 @@ def test_fault_24_an_order_sent_while_stopping_does_not_leave(market, node_on):
     assert market.orders() == []
 
 
+@pytest.mark.slow
 def test_fault_24_an_order_sent_under_the_latch_does_not_leave(market, node_on):
     node = node_on(market).start()
     assert node.framework("node", "kill", node.file, "--why", "a test").returncode == 0
@@ -148,7 +150,9 @@ def test_fault_25_reduce_only_when_flat_and_an_overshoot_are_denied(market, node
     node.holds()
 
 
-@pytest.mark.parametrize("price", ["none", "stale", "NaN"])
+@pytest.mark.parametrize(
+    "price", ["NaN", *(pytest.param(price, marks=pytest.mark.slow) for price in ("none", "stale"))]
+)
 def test_fault_26_a_market_order_without_a_good_price_is_denied(market_with, node_on, price):
     market = market_with()
     node = node_on(market, risk=[GUARD]).start()
@@ -227,7 +231,7 @@ def test_fault_30_one_bad_tick_is_no_drawdown_and_a_true_one_is_closed_within_a_
     node.holds()
 
 
-@pytest.mark.parametrize("skew", [-5_000, 5_000])
+@pytest.mark.parametrize("skew", [5_000, pytest.param(-5_000, marks=pytest.mark.slow)])
 def test_fault_31_a_clock_five_seconds_off_stops_new_orders_and_not_cancels(market, node_on, until, skew):
     node = node_on(market).start()
     node.do("submit", side="BUY", qty="10", price="1.05000", name="A-1")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from framework.drill.schedule import draw
+from framework.drill.schedule import draw, draw_outages
 
 
 def test_a_seed_gives_the_same_schedule_in_another_process():
@@ -33,6 +33,7 @@ def test_seeds_differ_and_together_know_every_kind_of_trouble():
         ("process", "stop"),
         ("ready", "kill"),
         ("ready", "stop"),
+        ("ready", "settle"),
     }
 
 
@@ -40,7 +41,7 @@ def test_the_last_life_is_left_in_peace():
     for seed in range(50):
         *lives, last = draw(seed).lives
         assert 1 <= len(lives) <= 4
-        assert (last.steps, last.ends) == ((), "stop")
+        assert (last.steps, last.ends) == ((), "settle")
 
 
 def test_the_number_of_kills_and_the_places_of_trouble_can_be_said():
@@ -52,6 +53,14 @@ def test_the_number_of_kills_and_the_places_of_trouble_can_be_said():
         step.at for step in schedule.lives[0].steps
     )
     assert all(not life.steps for life in draw(3, trouble=[]).lives)
+
+
+def test_a_schedule_of_outages_is_one_life_on_a_bad_network():
+    schedule = draw_outages(5)
+    assert (schedule.hash, len(schedule.lives)) == (draw_outages(5).hash, 1)
+    [life] = schedule.lives
+    assert (life.begins, life.ends, len(life.steps)) == ("ready", "settle", 9)
+    assert {step.where for step in life.steps} == {"network", "exchange"}
 
 
 def test_every_option_that_was_drawn_is_printed():
