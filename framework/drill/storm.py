@@ -204,7 +204,6 @@ class Storm:
             venue=VENUE,
             caps={self._site.instrument: Decimal(self._schedule.options["cap"])},
             held=held_in(self._site.state / outside.LATCHES),
-            clock_ns=self._skew_ns,
             latch_ns=50 * MS + self._paused_ns,
             late_ns=WINDOW_NS + self._skew_ns + self._paused_ns,
         )

@@ -364,3 +364,13 @@ def test_the_record_knows_of_a_submission_that_came_twice_although_the_first_was
     exchange.submit("A")
     rows = exchange.control("GET", "/record")["rows"]
     assert [row["what"] for row in rows if row["order"] == "A"] == ["order", "fill", "again"]
+
+
+def test_the_record_goes_by_the_machines_clock_whatever_the_exchanges_says(exchange):
+    exchange.control("POST", "/conditions", {"skew_ms": 3_000})
+    before = time.time_ns()
+    exchange.control("POST", "/trade", {"symbol": "EUR/USD", "side": "SELL", "quantity": "7"})
+    after = time.time_ns()
+    for row in exchange.control("GET", "/record")["rows"]:
+        assert before <= row["ns"] <= after
+    assert exchange.truth()["fills"][0]["ts_ns"] > after + 2_000_000_000

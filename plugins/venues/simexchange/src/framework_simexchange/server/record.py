@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 REASONS = {"cancel": "canceled", "expire": "expired"}
 
 
-def told(events: Iterable[Event], arrivals: Mapping[str, int], now_ns: int) -> Iterator[dict[str, Any]]:
+def told(
+    events: Iterable[Event],
+    arrivals: Mapping[str, int],
+    now_ns: int,
+    times: Mapping[int, int] | None = None,
+) -> Iterator[dict[str, Any]]:
     """One row for each order, fill, change and end in the log, in its order.
 
     Args:
@@ -20,6 +25,8 @@ def told(events: Iterable[Event], arrivals: Mapping[str, int], now_ns: int) -> I
         arrivals: How often a submission of each client order id came to the door; those of an earlier
             process are not known, and not needed: what was taken is in the log.
         now_ns: The time given to submissions that were only counted.
+        times: When each event was written down by the machine's own clock, which no fault puts wrong; an
+            event of an earlier process has its own time.
 
     Yields:
         `seq`, `ns`, `what` (`order`, `refused`, `again`, `fill`, `change`, `over`), `order` (the client order
@@ -27,10 +34,11 @@ def told(events: Iterable[Event], arrivals: Mapping[str, int], now_ns: int) -> I
     """
     orders: dict[int, dict[str, Any]] = {}
     seen: dict[str, int] = {}
+    known = times or {}
     last = 0
     for event in events:
         last, body = event["seq"], event["body"]
-        row = {"seq": last, "ns": event["ns"]}
+        row = {"seq": last, "ns": known.get(last, event["ns"])}
         match event["kind"]:
             case "account" | "session" | "trigger":
                 continue

@@ -39,6 +39,7 @@ class Venue:
         self.boot = uuid.uuid4().hex
         self.requests: Counter[str] = Counter()
         self.arrivals: OrderedDict[str, int] = OrderedDict()
+        self.times: dict[int, int] = {}
         self.holder: str | None = None
         self.lease_ends = 0.0
         self.ticks: Iterator[Tick] = iter(())
@@ -60,7 +61,9 @@ class Venue:
             self.truth.append(events)
         except sqlite3.Error as error:
             raise SystemExit(f"framework-simexchange: the state cannot be written: {error}") from error
+        now = time.time_ns()
         for event in events:
+            self.times[event["seq"]] = now
             for message in self.messages(event):
                 self.hub.private(message)
         if any(event["kind"] == "fill" for event in events):
