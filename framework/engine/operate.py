@@ -198,7 +198,8 @@ class Operator:
 
     def tick(self, node: LiveRun) -> None:
         """Look once; called twenty times a second on the node's loop."""
-        self._look_at_latches()
+        if node.handle.is_running:  # before that the venues have yet to say what there is to cancel
+            self._look_at_latches()
         self._look_at_disabled()
         self._look_at_commands()
         if self._recovery is not None and node.handle.is_running:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 3.0
 """How often the venues are asked what they hold."""
+LONGEST_NUMBER = 7
+"""Digits of the largest number that is counted on from: half a second of counting."""
 LOOK_SECONDS = 1.0
 """How often unknown orders are asked about, and the account looked at for what others did."""
 _log = logging.getLogger("framework.live")
@@ -71,6 +73,7 @@ class Recovery:
     def settle(self, run: LiveRun) -> Report:
         """Journal what the engine and the venues have agreed on; called before any strategy starts."""
         known = self._session.known
+        _number_on(known, run)
         actions, report = reconcile(known, _reports(run), now=time.time_ns())
         self._session.recovered(actions)
         self._others = _others(report.state)
@@ -268,6 +271,26 @@ def packed(state: dict[str, bytes]) -> dict[str, str]:
 def unpacked(state: dict[str, str]) -> dict[str, bytes]:
     """What `packed` was given."""
     return {name: base64.b64decode(value) for name, value in state.items()}
+
+
+def _number_on(known: State, run: LiveRun) -> None:
+    """Count new orders on from the known ones.
+
+    The engine names an order by the second and a number that begins with 1 in every process: two sessions
+    within one second, or a clock that was set back, would give one name to two orders.
+    """
+    for strategy_id, strategy in run.parts.strategies.items():
+        names = (name for name, order in known.orders.items() if order.strategy == strategy_id)
+        last = max(map(_number, names), default=0)
+        while strategy.order_factory.get_client_order_id_count() < last:
+            strategy.order_factory.generate_client_order_id()
+
+
+def _number(client_order_id: str) -> int:
+    """The number that the engine gave an order, 0 for a name that it did not make."""
+    last = client_order_id.rpartition("-")[2]
+    made = client_order_id.startswith("O-") and last.isdecimal() and len(last) <= LONGEST_NUMBER
+    return int(last) if made else 0
 
 
 def _reports(run: LiveRun) -> VenueReports:

@@ -50,6 +50,20 @@ def test_fault_03_killed_after_a_fill_that_it_never_heard_of(market, node_on, un
     assert market.arrivals("A-1") == 1
 
 
+def test_fault_03_a_node_that_is_back_within_the_second_gives_no_name_twice(market, node_on, until):
+    node = node_on(market).start()
+    for number in range(3):
+        node.do("submit", side="BUY", qty="1", price="1.05000")
+        until(lambda: len(market.orders()) > number, node.log)  # noqa: B023 - asked at once
+    node.kill()
+    node.start()
+    node.do("submit", side="BUY", qty="1", price="1.05000")
+    until(lambda: len(market.orders()) == 4, node.log)
+    numbers = [int(order["client_order_id"].rpartition("-")[2]) for order in market.orders()]
+    assert numbers == [1, 2, 3, 4]
+    node.holds()
+
+
 @pytest.mark.slow
 def test_fault_04_killed_during_recovery_five_deep(market, node_on, until):
     node = node_on(market).start()
