@@ -142,6 +142,7 @@ def _begun(seed: int) -> tuple[random.Random, dict[str, Any]]:
         "heartbeat_s": dice.choice((0.2, 0.3, 0.5)),
         "latency_ms": dice.choice((0, 0, 1, 5, 20)),
         "cap": dice.choice((100, 200, 400)),
+        "exits": dice.random() < 0.5,  # noqa: PLR2004 - every other seed
     }
     return dice, options
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from framework.drill.record import Held
     from framework.drill.schedule import Life, Schedule, Step
     from framework.drill.terms import Breach
     from framework.specs import SimulatorSpec
@@ -45,6 +47,7 @@ class Storm:
         self._schedule = schedule
         self._said = said
         self._undo: list[tuple[float, Callable[[], object]]] = []
+        self._pulled: list[tuple[str, int]] = []
         steps = [step for life in schedule.lives for step in life.steps]
         self._skew_ns = max((abs(step.how["ms"]) * MS for step in steps if step.what == "skew"), default=0)
         pauses = (step.how["seconds"] for step in steps if step.what == "pause")
@@ -74,6 +77,7 @@ class Storm:
             life=life.number,
             pace_ms=options["pace_ms"],
             largest=options["largest"],
+            exits=options["exits"],
             seconds=None if life.ends != "settle" else life.lasts,
         )
         began = self._site.start()
@@ -156,6 +160,7 @@ class Storm:
             return
         scope = "all" if how["scope"] == "all" else f"strategy:{STRATEGY}"
         outside.kill(self._site.state, scope, who="drill", why="a drill")
+        self._pulled.append((scope, time.time_ns()))
         self._later(how["seconds"], lambda: self._resume(scope))
 
     def _resume(self, scope: str) -> None:
@@ -200,14 +205,21 @@ class Storm:
         record = self._site.exchange.record(VENUE)
         self.outcome.orders = sum(row.what == "order" and not row.by_hand for row in record)
         self.outcome.fills = sum(row.what == "fill" for row in record)
+        options = self._schedule.options
         terms = Terms(
             venue=VENUE,
-            caps={self._site.instrument: Decimal(self._schedule.options["cap"])},
-            held=held_in(self._site.state / outside.LATCHES),
+            # The cap does not know of an exit on its way: see "Where it ends" in the explanation.
+            caps={} if options["exits"] else {self._site.instrument: Decimal(options["cap"])},
+            held=[self._promised(one) for one in held_in(self._site.state / outside.LATCHES)],
             latch_ns=50 * MS + self._paused_ns,
             late_ns=WINDOW_NS + self._skew_ns + self._paused_ns,
         )
         return check([self._site.journal], record, terms)
+
+    def _promised(self, held: Held) -> Held:
+        """The latch from the moment that pulling it had returned: nothing is promised before."""
+        returned = [at for scope, at in self._pulled if scope == held.scope and at >= held.since]
+        return replace(held, since=min(returned, default=held.since))
 
 
 def weather(schedule: Schedule) -> list[str]:

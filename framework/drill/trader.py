@@ -41,6 +41,7 @@ class TraderConfig(PluginConfig, frozen=True, kw_only=True):
         msgspec.Meta(description="How long it trades once it has started; until it ends by default."),
     ] = None
     largest: Annotated[int, msgspec.Meta(ge=1, description="The largest order, in smallest sizes.")] = 20
+    exits: Annotated[bool, msgspec.Meta(description="Whether it closes its position now and then.")] = True
     resting: Annotated[
         int, msgspec.Meta(ge=0, description="Orders of one smallest size to leave far from the market.")
     ] = 0
@@ -106,7 +107,7 @@ class Trader(Strategy):
             self.cancel_order(self._dice.choice(self._mine))
         elif move < 0.95:  # noqa: PLR2004 - one in ten a change
             self._change(self._dice.choice(self._mine), size)
-        else:
+        elif self.config.exits:
             self.close_all_positions(self.config.instrument_id)
 
     def _send(self, side: OrderSide, size: int, price: Price | None) -> None:

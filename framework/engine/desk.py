@@ -11,7 +11,7 @@ from copy import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from nautilus_trader.model import ExecAlgorithmId, OrderSide, OrderType
+from nautilus_trader.model import ExecAlgorithmId, OrderSide, OrderStatus, OrderType
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from framework.errors import RunError
@@ -34,6 +34,8 @@ STOPS = {
     OrderType.TRAILING_STOP_MARKET,
     OrderType.TRAILING_STOP_LIMIT,
 }
+LOCAL = {OrderStatus.INITIALIZED, OrderStatus.EMULATED, OrderStatus.RELEASED}
+"""The engine has the order and has not sent it, or does not know that it was sent."""
 DOOR = ExecAlgorithmId("GATE")
 MANY = 16
 """Orders from which they are cancelled in one command and recorded in one commit."""
@@ -283,7 +285,11 @@ class Desk:
             keep = client_order_id in closing or (order.is_reduce_only and not exits)
             elsewhere = venue not in ("", str(order.instrument_id.venue))
             elsewhere = elsewhere or self._books.cache.order(client_order_id) is None  # it is just leaving
-            if not keep and not elsewhere and not order.is_pending_cancel:
+            if keep or elsewhere or order.is_pending_cancel:
+                continue
+            if order.status in LOCAL:  # one of them among the others, and the engine cancels none
+                strategy.cancel_order(client_order_id)
+            else:
                 together.setdefault(order.instrument_id, []).append(client_order_id)
         for client_order_ids in together.values():
             if len(client_order_ids) > MANY:

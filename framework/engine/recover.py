@@ -22,6 +22,7 @@ from nautilus_trader.trading import Strategy
 from framework.journal.recovery import Action, VenueFill, VenueOrder, VenueReports, reconcile
 from framework.journal.restoring import restoration
 from framework.journal.state import EXTERNAL, UNKNOWN, ZERO, State
+from framework.risk.kill import Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,11 +84,14 @@ class Recovery:
         for name in theirs.keys() | counted.keys():
             self._unexplained[name] = theirs.get(name, ZERO) - counted.get(name, ZERO)
         lines = [*self._unclean(known), *report.lines]
-        alerts = [*report.alerts, *self._homeless(), *_misattributed(report.state, run)]
+        wrong = dict(_misattributed(report.state, run))
+        alerts = [*report.alerts, *self._homeless(), *wrong.values()]
         for line in (*lines, *(f"LOOK AT THIS: {alert}" for alert in alerts)):
             self._tell(line)
         for alert in alerts:
             self._session.note("alert", {"recovery": alert})
+        for strategy_id, why in wrong.items():  # its rules would judge by a position that is not so
+            run.parts.gate.kill.latch(Latch(strategy_id, why, "recovery", time.time_ns(), flat=False))
         found = {
             "orders": len(self.put_back.orders),
             "fills": len(self.put_back.fills),
@@ -351,14 +355,15 @@ def _others(state: State) -> State:
     )
 
 
-def _misattributed(state: State, run: LiveRun) -> Iterator[str]:
-    """Where the engine's books of a strategy are not the journal's: a bug of ours, or of the engine."""
+def _misattributed(state: State, run: LiveRun) -> Iterator[tuple[str, str]]:
+    """Strategies whose position in the engine's books is not the journal's, and how."""
     for strategy_id in run.parts.desks:
         ours = state.positions.get(strategy_id, {})
         engine = held(run.parts.books.positions(strategy_id))
         for name in sorted(ours.keys() | engine.keys()):
             if ours.get(name, ZERO) != engine.get(name, ZERO):
                 yield (
+                    strategy_id,
                     f"{strategy_id} holds {ours.get(name, ZERO)} {name} by the journal and "
-                    f"{engine.get(name, ZERO)} by the engine"
+                    f"{engine.get(name, ZERO)} by the engine",
                 )
