@@ -362,8 +362,6 @@ def _misattributed(state: State, run: LiveRun) -> Iterator[tuple[str, str]]:
         engine = held(run.parts.books.positions(strategy_id))
         for name in sorted(ours.keys() | engine.keys()):
             if ours.get(name, ZERO) != engine.get(name, ZERO):
-                yield (
-                    strategy_id,
-                    f"{strategy_id} holds {ours.get(name, ZERO)} {name} by the journal and "
-                    f"{engine.get(name, ZERO)} by the engine",
-                )
+                journal, books = ours.get(name, ZERO), engine.get(name, ZERO)
+                why = f"{strategy_id} holds {journal} {name} by the journal and {books} by the engine"
+                yield strategy_id, why
