@@ -165,6 +165,8 @@ def _command(drill: Drill, use: str, options: dict[str, Any]) -> Callable[[int],
 def _lines(outcome: Outcome, command: str) -> list[str]:
     facts = [f"{outcome.kills} kills"] if outcome.kills else []
     facts += [f"{outcome.orders} orders", f"{outcome.fills} fills"]
+    if outcome.unclean:
+        facts.append(f"{outcome.unclean} unclean stops")
     if outcome.recoveries:
         facts.append(f"slowest recovery {max(outcome.recoveries):.2f} s")
     facts += [f"{what} after {seconds * 1_000:.0f} ms" for what, seconds in outcome.measured.items()]

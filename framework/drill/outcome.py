@@ -19,6 +19,7 @@ class Outcome:
         breaches: The invariants that do not hold.
         problems: What else went wrong: a node that did not start in peace, or ended by itself.
         kills: How often the node was killed.
+        unclean: How often the engine gave up on a stop: nothing was lost, and it took ten seconds.
         recoveries: Seconds from the start of a process that followed a kill until its strategies ran.
         orders: Orders the exchange took from the node.
         fills: Trades of the account.
@@ -31,6 +32,7 @@ class Outcome:
     breaches: tuple[Breach, ...] = ()
     problems: list[str] = field(default_factory=list)
     kills: int = 0
+    unclean: int = 0
     recoveries: list[float] = field(default_factory=list)
     orders: int = 0
     fills: int = 0
@@ -51,6 +53,7 @@ class Outcome:
             "breaches": [str(breach) for breach in self.breaches],
             "problems": self.problems,
             "kills": self.kills,
+            "unclean_stops": self.unclean,
             "recoveries": [round(seconds, 3) for seconds in self.recoveries],
             "orders": self.orders,
             "fills": self.fills,

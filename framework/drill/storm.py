@@ -198,7 +198,9 @@ class Storm:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         code = self._site.end_node(politely=True)
-        if code != 0:
+        if code == RunError.exit_code:
+            self.outcome.unclean += 1
+        elif code != 0:
             self._problem("the node did not stop in order", code)
 
     def _judge(self) -> tuple[Breach, ...]:
