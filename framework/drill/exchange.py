@@ -64,7 +64,7 @@ class Exchange:
         assert self.process.stdout is not None  # noqa: S101 - it is a pipe
         line = self.process.stdout.readline()
         if not line:
-            self.process.wait()
+            self.kill()
             raise RunError(
                 f"the exchange did not start: {self._log.read_text(errors='replace')[-500:]}",
                 where=self._simulator.module,

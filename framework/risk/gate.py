@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from framework.risk.rule import Mark, Market, Proposal, Reaction, Verdict
 
 GATE = "gate"
+"""The name under which the gate's own checks appear in decisions."""
 HALTED = "halted by"
 """How the reason begins when a latch denies an order."""
-"""The name under which the gate's own checks appear in decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +242,10 @@ class Gate:
         """Why nothing of the kind may be sent at all, or an empty string."""
         if self.kill.closed:
             return self.kill.closed
-        doubt = self._pulse.doubt(proposal) if self._pulse is not None else ""
-        if doubt:
-            return doubt
         latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
-        return f"{HALTED} {latch.rule}: {latch.reason}" if latch and not proposal.reduces else ""
+        if latch and not proposal.reduces:
+            return f"{HALTED} {latch.rule}: {latch.reason}"
+        return self._pulse.doubt(proposal) if self._pulse is not None else ""
 
     def _smallest(
         self, rules: Iterable[BoundRule], proposal: Proposal, *, may_grow: bool
