@@ -67,6 +67,7 @@ GOALS = (
     Goal("portfolio", OURS, "backtesting.py", 1.0),
     Goal("sweep", OURS, "engine pool", 0.7),
     Goal("screen", OURS, "vectorbt", 1.5),
+    Goal("filter", "framework, filtered", OURS, 1.5),
     Goal("bars-large", OURS, "bars-small", 11, "growth"),
     Goal("stream", OURS, None, 1.5, "rss"),
     Goal("stream", OURS, "framework, half", 1.05, "rss"),

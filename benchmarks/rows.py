@@ -188,6 +188,20 @@ def grid(row: Row, size: int, folder: Path) -> Case:
     )
 
 
+def filtered(row: Row, size: int, folder: Path) -> Case:
+    """A strategy with and without a model that judges its entries."""
+    series = data.bars(size)
+    warm = data.save(folder / "warm", [data.bars(max(WARM, 4_000))])
+    base = _base(row, [series], data.save(folder / "data", [series]), warm)
+
+    def check(_name: str, answer: Mapping[str, Any], _fills: np.ndarray | None) -> str | None:
+        if not answer["same"]:
+            return "bar by bar it sent other orders than with everything worked out before"
+        return None if answer["fills_count"] else "nothing was traded"
+
+    return Case(len(series), data.hash_of([series]), _jobs(row, base | {"filtered": False}), check)
+
+
 def imported(row: Row, size: int, folder: Path) -> Case:
     """A text file of bars."""
     series = data.bars(size)
@@ -294,6 +308,14 @@ ROWS = (
     Row(
         "gate", "submitting {count} orders, each timed", "orders", 100_000, 5_000, gate,
         ("framework, one rule", "framework", "engine"), RULED,
+    ),
+    Row(
+        "filter", "VWAP entries that a model judges, or nobody, {count} bars", "bars", 100_000, 10_000,
+        filtered, ("framework, filtered", "framework"), {"framework, filtered": {"filtered": True}},
+        scripts={
+            "framework, filtered": (None, "filter_framework.py"),
+            "framework": (None, "filter_framework.py"),
+        },
     ),
     Row(
         "import", "CSV into Parquet, {count} bars", "bars", 1_000_000, 50_000, imported,

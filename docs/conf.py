@@ -18,6 +18,7 @@ include_patterns = [
     "CHANGELOG.md",
     "catalog/README.md",
     "examples/*/README.md",
+    "examples/*/real_data/README.md",
     "plugins/*/*/README.md",
 ]
 exclude_patterns = ["docs/changelog.d/**"]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from framework.drill.schedule import Schedule
+    from framework.drill.terms import Breach
     from framework.plugins import Plugins
     from framework.specs import SimulatorSpec
 
@@ -118,14 +119,13 @@ def kill_switch(
             _pull(site, schedule, resting, outcome, said)
         except FrameworkError as error:
             outcome.problems.append(f"the drill could not go on: {error}: {site.log()}")
+        _until_settled(site, outcome)
         code = site.end_node(politely=True)
-        if code not in {0, None}:
+        if code == RunError.exit_code:
+            outcome.unclean += 1
+        elif code not in {0, None}:
             outcome.problems.append(f"the node did not stop in order (exit code {code}): {site.log()}")
-        record = site.exchange.record(VENUE)
-        outcome.orders = sum(row.what == "order" for row in record)
-        outcome.fills = sum(row.what == "fill" for row in record)
-        held = held_in(site.state / outside.LATCHES)
-        outcome.breaches = check([site.journal], record, Terms(venue=VENUE, held=held))
+        _judge(site, outcome)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -159,6 +159,24 @@ def _pull(
     before = _taken(site)
     outside.resume(site.state, "all", who="drill", why="the drill is over")
     _until(lambda: _taken(site) > before, "the node does not trade again")
+
+
+def _until_settled(site: Site, outcome: Outcome) -> None:
+    """Let the node hear everything, once it and the market have stopped."""
+    outside.kill(site.state, "all", who="drill", why="the drill ends")
+    site.exchange.control("POST", "/market", {"do": "pause"})
+    deadline = time.monotonic() + PATIENCE
+    while _judge(site, outcome) and site.alive and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _judge(site: Site, outcome: Outcome) -> tuple[Breach, ...]:
+    record = site.exchange.record(VENUE)
+    outcome.orders = sum(row.what == "order" for row in record)
+    outcome.fills = sum(row.what == "fill" for row in record)
+    held = held_in(site.state / outside.LATCHES)
+    outcome.breaches = check([site.journal], record, Terms(venue=VENUE, held=held))
+    return outcome.breaches
 
 
 def _holds(site: Site, outcome: Outcome, when: str) -> None:

@@ -125,7 +125,7 @@ class Recovery:
     def _ask(self, run: LiveRun) -> None:
         for name in sorted(self._asked):
             order: Any = run.cache.order(ClientOrderId(name))
-            if order is None or order.status.name not in UNKNOWN:
+            if order is None or not _is_unknown(order):
                 self._asked.discard(name)
                 self._session.recovery = {**self._session.recovery, "asks": sorted(self._asked)}
                 if order is not None:
@@ -275,6 +275,12 @@ def packed(state: dict[str, bytes]) -> dict[str, str]:
 def unpacked(state: dict[str, str]) -> dict[str, bytes]:
     """What `packed` was given."""
     return {name: base64.b64decode(value) for name, value in state.items()}
+
+
+def _is_unknown(order: Any) -> bool:
+    """True while the venue may or may not have it; that its cancellation was asked for proves nothing."""
+    waits = order.status.name in {"PENDING_CANCEL", "PENDING_UPDATE"} and order.venue_order_id is None
+    return waits or order.status.name in UNKNOWN
 
 
 def _number_on(known: State, run: LiveRun) -> None:

@@ -38,6 +38,9 @@ AT_LEAST = 1_000
 """Bars over which the two definitions are compared before a backtest, from the first one on."""
 SETTLED = 256
 """Bars compared after the last column has its first number."""
+ALONE = 32
+"""Bars that `finish` is given alone before a backtest."""
+TABLE = 2
 CUTS = 6
 """Places at which the bars are cut before a backtest. Together they cost less than the feature itself."""
 
@@ -65,6 +68,9 @@ class Feature:
             where there are not enough. Element n depends on bars 0 to n and on nothing after them.
         tolerance: How far the two may be apart, times the number itself or times 1, whichever is more; 0 for
             the same arithmetic in the same order. For arithmetic that depends on the size of a batch.
+        finish: What is made of the numbers of one bar, such as a model's prediction, and told instead:
+            from float64 with a row for each bar and a column for each number to a row for each bar. It is
+            given all bars at once, or one when somebody asks, and the tolerance is for what it gives.
     """
 
     name: str
@@ -72,6 +78,7 @@ class Feature:
     online: Callable[[Any], Readings]
     offline: Callable[[Bars], NDArray[np.float64]]
     tolerance: float = 0.0
+    finish: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
 def follow(strategy: Strategy, feature: Feature, bar_type: BarType) -> Readings:
@@ -87,9 +94,25 @@ def follow(strategy: Strategy, feature: Feature, bar_type: BarType) -> Readings:
     """
     precomputed = getattr(strategy, "_precomputed", None)
     readings: Readings | None = None if precomputed is None else precomputed(feature, bar_type)
-    if readings is None:
-        return feature.online(strategy.cache.instrument(bar_type.instrument_id))
-    return readings
+    if readings is not None:
+        return readings
+    online = feature.online(strategy.cache.instrument(bar_type.instrument_id))
+    return online if feature.finish is None else _Finished(online, feature.finish)
+
+
+class _Finished:
+    """Readings whose numbers are finished when somebody asks."""
+
+    def __init__(self, inner: Readings, finish: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+        self._inner = inner
+        self._finish = finish
+
+    def update(self, bar: Bar) -> None:
+        self._inner.update(bar)
+
+    def values(self) -> Sequence[float]:
+        told: list[float] = self._finish(np.array([self._inner.values()], dtype=np.float64))[0].tolist()
+        return told
 
 
 def check_feature(
@@ -113,14 +136,15 @@ def check_feature(
         seed: Chooses the places.
 
     Returns:
-        A row for each column, which may not be written to.
+        A row for each column, or for each number that `finish` makes of them; not to be written to.
 
     Raises:
         CheckFailed: It is no array of that shape, looks ahead, or differs; the first bar is named.
     """
     whole = _offline(feature, bars)
+    tolerance = feature.tolerance if feature.finish is None else 0.0
     for length in _lengths(len(bars), cuts, seed):
-        at = _differs(_offline(feature, bars.first(length)), whole[:, :length], feature.tolerance)
+        at = _differs(_offline(feature, bars.first(length)), whole[:, :length], tolerance)
         if at is not None:
             column, bar, mine, theirs = at
             raise CheckFailed(
@@ -129,7 +153,7 @@ def check_feature(
                 remedy="Element n may depend on bars 0 to n only. Report it to the plugin.",
             )
     count = min(len(bars), _settled(whole) if compared is None else compared)
-    at = _differs(_online(feature, bars, bar_type, count), whole[:, :count], feature.tolerance)
+    at = _differs(_online(feature, bars, bar_type, count), whole[:, :count], tolerance)
     if at is not None:
         column, bar, mine, theirs = at
         raise CheckFailed(
@@ -137,8 +161,37 @@ def check_feature(
             f"{_bar(bars, bar)} is {mine} bar by bar and {theirs} over arrays",
             remedy="A backtest would trade on other numbers than paper and live. Report it to the plugin.",
         )
-    whole.setflags(write=False)
-    return whole
+    told = whole if feature.finish is None else _finished(feature, feature.finish, whole, bars)
+    told.setflags(write=False)
+    return told
+
+
+def _finished(
+    feature: Feature,
+    finish: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    whole: NDArray[np.float64],
+    bars: Bars,
+) -> NDArray[np.float64]:
+    """What is told of every bar, shown to be what is told of some of them alone."""
+    rows = whole.T
+    told: Any = finish(rows)
+    if not isinstance(told, np.ndarray) or told.ndim != TABLE or len(told) != len(rows):
+        raise CheckFailed(
+            f"feature {feature.name} finishes {len(rows)} bars with {type(told).__name__} "
+            f"of shape {np.shape(told)}",
+            remedy="A row for each bar. Report it to the plugin.",
+        )
+    for bar in np.unique(np.linspace(0, len(rows) - 1, ALONE).astype(int)) if len(rows) else ():
+        alone = finish(rows[bar : bar + 1])
+        at = _differs(alone.T, told[bar : bar + 1].T, feature.tolerance)
+        if at is not None:
+            raise CheckFailed(
+                f"feature {feature.name} says otherwise of one bar than of many: {at[2]} of "
+                f"{_bar(bars, int(bar))} alone, and {at[3]} among the others",
+                remedy="`finish` may depend on the numbers of its own bar only. Report it to the plugin.",
+            )
+    result: NDArray[np.float64] = told.T.copy()
+    return result
 
 
 def records(bars: Bars, bar_type: BarType, count: int | None = None) -> Iterator[Bar]:

@@ -300,6 +300,54 @@ def test_records_are_the_engines_own_bars(bars, market):
     assert list(records(bars, market.bar_types[0])) == list(market.tapes[0].records())
 
 
+def doubled(rows):
+    return np.column_stack([2.0 * rows[:, 0], -rows[:, 0]])
+
+
+def test_what_is_finished_is_told_in_a_backtest_and_bar_by_bar(plan_of, market, bars, monkeypatch):
+    monkeypatch.setitem(FEATURES, "momentum", momentum(20, finish=doubled))
+    readings, before, seen = watch(plan_of())
+    assert same(seen, [2.0 * value for value in by_hand(market)])
+    assert np.isnan(before).all()
+    assert len(before) == 2
+    assert readings.values()[1] == pytest.approx(-by_hand(market)[-1])
+    watcher = type(
+        "Bare", (), {"cache": type("None_", (), {"instrument": staticmethod(lambda name: None)})}
+    )()
+    online = follow(watcher, FEATURES["momentum"], market.bar_types[0])
+    assert np.isnan(online.values()).all()
+    told = []
+    for bar in records(bars, market.bar_types[0]):
+        online.update(bar)
+        told.append(online.values()[0])
+    assert same(told, seen)
+
+
+def test_what_says_otherwise_of_one_bar_than_of_many_is_caught(bars, market):
+    def centred(rows):
+        return rows - np.nanmean(rows) if len(rows) > 1 else rows
+
+    feature = momentum(20, finish=centred)
+    with pytest.raises(CheckFailed, match="says otherwise of one bar than of many"):
+        check_feature(feature, bars, market.bar_types[0])
+
+
+def test_the_tolerance_is_for_what_is_finished_and_not_for_what_comes_before(bars, market):
+    def rounded(rows):
+        return rows if len(rows) > 1 else rows * (1.0 + 1e-9)
+
+    check_feature(momentum(20, finish=rounded, tolerance=1e-6), bars, market.bar_types[0])
+    off = momentum(20, finish=rounded, tolerance=1e-6, offline=lambda given: change(given, 20) * (1.0 + 1e-7))
+    with pytest.raises(CheckFailed, match="two definitions that differ"):
+        check_feature(off, bars, market.bar_types[0])
+
+
+@pytest.mark.parametrize("finish", [lambda rows: rows[:, 0], lambda rows: rows[:1], lambda rows: [1.0]])
+def test_what_finishes_into_no_row_for_each_bar_is_refused(bars, market, finish):
+    with pytest.raises(CheckFailed, match="finishes 1500 bars with"):
+        check_feature(momentum(20, finish=finish), bars, market.bar_types[0])
+
+
 def test_points_of_a_sweep_share_what_was_worked_out(plan_of, monkeypatch):
     worked_out = []
 

@@ -77,11 +77,15 @@ def test_it_is_the_estimators_probability_of_the_signals_direction(settings, tra
 
     for n in range(200):
         online.update(Bar(n))
+    told = feature.finish(np.array([online.values()]))[0]
     from framework_models.calibration import Calibration
 
     raw = trained.fitted.predict_proba(table[199:200].astype(np.float32)).astype(float)
     wanted = msgspec.convert(trained.manifest.calibration, Calibration).apply(raw)[0]
-    assert online.values() == pytest.approx(wanted, abs=1e-6)
+    assert told == pytest.approx(wanted, abs=1e-6)
+    assert np.array_equal(online.values(), table[199]), (
+        "and what the model looks at is the same to the last bit"
+    )
 
 
 def test_before_it_knows_enough_nothing_is_let_through(settings):
@@ -179,7 +183,7 @@ def test_the_linear_model_works_the_same_way(recipe, bars, keep, make_bars):
     checked = keep(train(msgspec.structs.replace(recipe, model=Linear()), bars))
     feature = probability(checked, Predictor(checked))
     assert checked.manifest.file == "model.onnx"
-    assert np.isfinite(feature.offline(make_bars(seed=4))).any()
+    assert np.isfinite(feature.finish(feature.offline(make_bars(seed=4)).T)).any()
 
 
 def test_loading_the_plugin_loads_none_of_its_libraries():

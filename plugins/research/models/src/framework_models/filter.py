@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+import numpy as np
 
 from framework import CompositionError, ConfigError, Feature, PluginConfig, RunError, SignalFilter, follow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from nautilus_trader.model import Bar, BarType
     from nautilus_trader.trading import Strategy
-    from numpy.typing import NDArray
 
-    from framework import Bars, Deployment, Readings, Signal
+    from framework import Deployment, Readings, Signal
     from framework_models.predictor import Predictor
     from framework_models.registry import Checked, Manifest
 
@@ -103,6 +102,7 @@ class ModelFilter(SignalFilter):
         self._config = config
         self._checked = _open(config)
         self._feature = probability(self._checked, Predictor(self._checked))
+        self._knows_until = self._checked.manifest.knows_until
         self._readings: dict[BarType, Readings] = {}
 
     def start(self, strategy: Strategy, bar_types: Sequence[BarType]) -> None:
@@ -117,7 +117,7 @@ class ModelFilter(SignalFilter):
         readings = self._readings.get(bar.bar_type)
         if readings is None:
             return
-        if bar.ts_event <= self._checked.manifest.knows_until:
+        if bar.ts_event <= self._knows_until:
             raise RunError(
                 f"model {self._checked.id[:12]} has seen the bar of {_time(bar.ts_event)}: it learnt from "
                 f"data up to "
@@ -133,35 +133,31 @@ class ModelFilter(SignalFilter):
 
 
 def probability(checked: Checked, predictor: Predictor) -> Feature:
-    """The model's probabilities of down, neither and up as a feature, in both its definitions."""
+    """The probabilities of down, neither and up: features in both definitions, finished by the model."""
     from framework_models.features import FeatureSet, Rows  # noqa: PLC0415 - loads with a run
 
-    def offline(bars: Bars) -> NDArray[np.float64]:
-        table = FeatureSet(predictor.features).update(Rows.of(bars))
-        return predictor.probabilities(table).T.copy()
+    features = predictor.features
 
     class Online:
-        """Features after every bar; the model is asked when somebody asks."""
+        """The features after every bar."""
 
         def __init__(self) -> None:
-            self._table = FeatureSet(predictor.features)
-            self._row: NDArray[np.float64] | None = None
+            self._table = FeatureSet(features)
+            self._row = [float("nan")] * len(self._table.names)
 
         def update(self, bar: Bar) -> None:
-            self._row = self._table.update(Rows.of_bar(bar))
+            self._row = self._table.update(Rows.of_bar(bar))[0].tolist()
 
         def values(self) -> Sequence[float]:
-            if self._row is None:
-                return [float("nan")] * 3
-            answer: list[float] = predictor.probabilities(self._row)[0].tolist()
-            return answer
+            return self._row
 
     return Feature(
         name=f"model({checked.id})",
-        columns=("down", "neither", "up"),
+        columns=tuple(checked.manifest.columns),
         online=lambda instrument: Online(),  # noqa: ARG005 - its signature
-        offline=offline,
+        offline=lambda bars: np.ascontiguousarray(FeatureSet(features).update(Rows.of(bars)).T),
         tolerance=SAME,
+        finish=predictor.probabilities,
     )
 
 

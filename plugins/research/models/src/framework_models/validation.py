@@ -118,15 +118,22 @@ def judge(
 
 
 def figures(probabilities: NDArray[np.float64], classes: NDArray[np.int64]) -> dict[str, float]:
-    """Accuracy of the likeliest class, Brier score, and the area under the ROC curve of each direction."""
+    """Accuracy of the likeliest class, Brier score, and areas under ROC curves.
+
+    `auc_up` and `auc_down` are of each direction against all else; knowing when the market moves raises both.
+    `auc_up_or_down` is of one direction against the other where one of them came: knowing which way.
+    """
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - takes seconds
 
     kinds = np.eye(probabilities.shape[1])[classes]
+    ends = (classes == 0) | (classes == classes.max())
+    leaning = probabilities[:, -1] / np.maximum(probabilities[:, 0] + probabilities[:, -1], 1e-12)
     return {
         "accuracy": float((probabilities.argmax(axis=1) == classes).mean()),
         "brier": float(((probabilities - kinds) ** 2).sum(axis=1).mean()),
         "auc_down": float(roc_auc_score(classes == 0, probabilities[:, 0])),
         "auc_up": float(roc_auc_score(classes == classes.max(), probabilities[:, -1])),
+        "auc_up_or_down": float(roc_auc_score(classes[ends] > 0, leaning[ends])),
     }
 
 

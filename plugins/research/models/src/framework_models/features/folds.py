@@ -33,20 +33,34 @@ def push(ring: Floats, value: float) -> int:
 
 @compiled
 def mean_of(ring: Floats) -> float:
-    """The mean of a full ring."""
-    total = 0.0
-    for n in range(1, len(ring)):
-        total += ring[n]
-    return total / (len(ring) - 1)
+    """The mean of a full ring, summed in four lanes, which a processor works on side by side."""
+    size = len(ring) - 1
+    whole = size - size % 4
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for n in range(1, whole, 4):
+        a += ring[n]
+        b += ring[n + 1]
+        c += ring[n + 2]
+        d += ring[n + 3]
+    for n in range(whole + 1, size + 1):
+        a += ring[n]
+    return (a + b + c + d) / size
 
 
 @compiled
 def spread_of(ring: Floats, mean: float) -> float:
     """The population standard deviation of a full ring around its mean."""
-    squares = 0.0
-    for n in range(1, len(ring)):
-        squares += (ring[n] - mean) ** 2
-    return sqrt(squares / (len(ring) - 1))
+    size = len(ring) - 1
+    whole = size - size % 4
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for n in range(1, whole, 4):
+        a += (ring[n] - mean) ** 2
+        b += (ring[n + 1] - mean) ** 2
+        c += (ring[n + 2] - mean) ** 2
+        d += (ring[n + 3] - mean) ** 2
+    for n in range(whole + 1, size + 1):
+        a += (ring[n] - mean) ** 2
+    return sqrt((a + b + c + d) / size)
 
 
 @compiled

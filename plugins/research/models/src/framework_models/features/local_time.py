@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -38,16 +39,17 @@ class LocalTime:
     """
 
     def __init__(self, zone: str) -> None:
-        info = zone_named(zone)
-        self._starts, self._offsets = _offsets(info)
+        self._starts, self._offsets = _offsets(zone)
 
     def __call__(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Nanoseconds since 1970-01-01 00:00 of the wall clock, for nanoseconds since the epoch in UTC."""
         return ts + self._offsets[np.searchsorted(self._starts, ts, side="right") - 1]
 
 
-def _offsets(zone: ZoneInfo) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+@cache
+def _offsets(name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """When each offset begins, and the offset, in nanoseconds; the first one begins before all time."""
+    zone = zone_named(name)
     starts, offsets = [np.iinfo(np.int64).min], [_offset(zone, FIRST)]
     moment = FIRST
     while moment < LAST:
@@ -56,7 +58,10 @@ def _offsets(zone: ZoneInfo) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             starts.append(_change(zone, moment, following))
             offsets.append(_offset(zone, following))
         moment = following
-    return np.array(starts), np.array(offsets)
+    table = np.array(starts), np.array(offsets)
+    for column in table:
+        column.setflags(write=False)
+    return table
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> int:
