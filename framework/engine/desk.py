@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nautilus_trader.model import ExecAlgorithmId, OrderSide, OrderStatus, OrderType
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
+from framework.engine.books import Entries
 from framework.errors import RunError
 from framework.risk.rule import Approve, Deny, Proposal, Resize
 
@@ -119,6 +120,7 @@ class Desk:
         self._door = door
         self._entries = books.entries[strategy_id]
         self._closing: dict[PositionId, ClientOrderId] = {}
+        self._exits = Entries(books.cache)
         self._judged = gate.covers(strategy_id)
 
     def admit(self, order: Any, position_id: PositionId | None) -> Any | None:
@@ -361,7 +363,8 @@ class Desk:
 
         A reduce-only order needs an opposite position, or approved entries on the way to one, at least its
         own size: the venue holds it to the position. An order without the flag must fit beside the other
-        unflagged orders working against the same position.
+        unflagged orders working against the same position, and beside the market orders that close it: when
+        those fill first, it would open one on the other side.
         """
         if order.is_quote_quantity:
             return False
@@ -383,7 +386,18 @@ class Desk:
                     same += leaves
         if order.is_reduce_only:
             return quantity <= max(opposite, Decimal(0)) + against
-        return quantity + same <= opposite
+        return bool(quantity + same + self._leaving(order) <= opposite)
+
+    def _leaving(self, order: Any) -> Decimal:
+        """What market orders that may only reduce take from the position meanwhile."""
+        return sum(
+            (
+                other.leaves_qty.as_decimal()
+                for other in self._exits.working()
+                if other.instrument_id == order.instrument_id and other.side == order.side
+            ),
+            Decimal(0),
+        )
 
     def _looked_at(self, order: Any) -> bool:
         """True when the gate has anything to ask of the order."""
@@ -394,6 +408,8 @@ class Desk:
         self.approved.add(client_order_id)
         if not order.is_reduce_only:
             self._entries.add(client_order_id, order)
+        elif order.order_type == OrderType.MARKET:
+            self._exits.add(client_order_id, order)
 
     def _refuse_repeat(self, client_order_id: ClientOrderId) -> None:
         """The engine would send the same order again under the same identifier, and forget the first."""

@@ -447,6 +447,27 @@ def test_exits_without_the_flag_count_as_exits_only_as_far_as_the_position_reach
     assert judged == [("BUY", "10000"), ("SELL", "6000")], "the second exit would turn the position around"
 
 
+def test_an_exit_beside_the_order_that_closes_the_position_is_none(market):
+    """Found by the kill drill: both would fill, the second one opens a position on the other side."""
+    judged = []
+
+    class Looks(RiskRule):
+        def check(self, proposal):
+            judged.append((proposal.side.name, str(proposal.quantity)))
+            return APPROVE
+
+    class Twice(Scripted):
+        def step_5(self):
+            self.submit_order(self.market())
+
+        def step_6(self):
+            self.close_all_positions(self.instrument_id)
+            self.submit_order(self.market(OrderSide.SELL, 6_000))
+
+    run(market, Twice, Looks)
+    assert judged == [("BUY", "10000"), ("SELL", "6000")]
+
+
 HANDLERS = {
     "on_start": {},
     "on_bar": {},
