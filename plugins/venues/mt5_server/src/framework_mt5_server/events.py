@@ -71,6 +71,7 @@ class Events:
         self._deals: set[int] = set()
         self._leaving: set[int] = set()
         self._account: dict[str, Any] = {}
+        self._newest_tick: dict[str, dict[str, Any]] = {}
         self._tick_at: dict[str, tuple[int, int]] = {}
         self._first = True
         self._settled_at = 0.0
@@ -83,6 +84,12 @@ class Events:
             "seq": self.seq,
             "heartbeat_seconds": self._settings.heartbeat_seconds,
         }
+
+    def subscribe(self, listener: Listener, symbols: set[str]) -> None:
+        """A listener wants to hear of symbols; it hears the newest tick at once, where there was one."""
+        for symbol in symbols & self._newest_tick.keys():
+            listener.tell({"type": "tick", "again": True, "tick": self._newest_tick[symbol]})
+        listener.symbols |= symbols
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -175,6 +182,8 @@ class Events:
     def _told(self, found: dict[str, Any]) -> None:
         writer = self._writer
         for symbol, ticks in found["ticks"].items():
+            if ticks:
+                self._newest_tick[symbol] = ticks[-1]
             for listener in self.listeners:
                 if symbol in listener.symbols:
                     for tick in ticks:

@@ -75,11 +75,12 @@ class Orders:
             Refused: The server does not pass it on, or the client id belongs to another order.
             Unreachable: The terminal could not be asked; the client id is free again.
         """
-        plain = order.model_dump(mode="json", exclude_unset=True)
+        plain = order.model_dump(mode="json", exclude_unset=True, exclude={"valid_until"})
         fingerprint = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
         known = self.known(order.client_id)
         if known is not None:
             return self._again(known, fingerprint)
+        _in_time(order)
         tag = tag_of(order.client_id)
         with self._store.change() as connection:
             connection.execute(
@@ -115,6 +116,7 @@ class Orders:
         """On the terminal's thread: check, send, and keep the answer before anybody else sees it."""
         try:
             request = self._requests.new(ask, order, tag)
+            _in_time(order)
             answer, state = self._requests.send(ask, request, order.deviation)
             return self._keep(order.client_id, state, answer)
         finally:
@@ -204,6 +206,11 @@ class Orders:
 def tag_of(client_id: str) -> str:
     """A short hash that goes into the order's comment: a hint, because brokers overwrite comments."""
     return "f" + b32encode(hashlib.sha256(client_id.encode()).digest())[:TAG_CHARACTERS].decode().lower()
+
+
+def _in_time(order: NewOrder) -> None:
+    if order.valid_until is not None and order.valid_until.timestamp() < time.time():
+        raise Refused("TOO_LATE", "the order was not to be taken any more", 409)
 
 
 def _now_ms() -> int:

@@ -54,7 +54,7 @@ class _Body(BaseModel):
 
 
 class NewOrder(_Body):
-    """An order; `client_id` makes it one, however often it arrives.
+    """An order; `client_id` makes it one, however often it arrives; after `valid_until` it is not taken.
 
     A market order's `price` is what the client saw; with `deviation` (in points) it is not filled
     further away at brokers that requote. `position` closes that position, whole or in part; with
@@ -74,6 +74,7 @@ class NewOrder(_Body):
     filling: Literal["fok", "ioc", "return", "boc"] = "ioc"
     time: Literal["gtc", "day", "specified", "specified_day"] = "gtc"
     expiration: Moment | None = None
+    valid_until: Moment | None = None
     position: Ticket | None = None
     position_by: Ticket | None = None
     magic: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0

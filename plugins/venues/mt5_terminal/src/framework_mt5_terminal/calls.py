@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import os
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +41,11 @@ _WHICH = tuple(f"Invalid {which} unnamed argument" for which in ("1st", "2nd", "
 
 
 def initialize(*args: Any, **kwargs: Any) -> bool:
-    """Connect: `initialize([path],[server],[login],[password],[timeout],[portable])`; path is `HOST:PORT`."""
+    """Connect: `initialize([path],[server],[login],[password],[timeout],[portable])`.
+
+    The path is `HOST:PORT`; without one it is that of the environment's MT5_TERMINAL, as the official package
+    finds the terminal that is installed.
+    """
     kinds = {"path": str, "login": int, "password": str, "server": str, "timeout": int, "portable": bool}
     if len(args) > 1 or (args and not isinstance(args[0], str)):
         _pipe.refuse("Invalid 1st unnamed argument" if len(args) == 1 else _NUMBER)
@@ -49,7 +54,9 @@ def initialize(*args: Any, **kwargs: Any) -> bool:
         kwargs["path"] = args[0]
     if not _named(kwargs, kinds):
         return False
-    if not _pipe.open(kwargs.get("path", ""), kwargs.get("timeout", DEFAULT_TIMEOUT)):
+    if not _pipe.open(
+        kwargs.get("path") or os.environ.get("MT5_TERMINAL", ""), kwargs.get("timeout", DEFAULT_TIMEOUT)
+    ):
         return False
     return bool(_pipe.ask("initialize", kwargs.get("login"), kwargs.get("password"), kwargs.get("server")))
 

@@ -53,7 +53,7 @@ def routes(server: Server) -> APIRouter:
         events.listeners.add(listener)
         try:
             await socket.send_json(events.welcome())
-            hearing = asyncio.create_task(_hear(socket, listener))
+            hearing = asyncio.create_task(_hear(socket, listener, events))
             try:
                 await _tell(socket, listener, server.settings.events.heartbeat_seconds, events, hearing)
             finally:
@@ -86,14 +86,14 @@ async def _tell(
     hearing.result()
 
 
-async def _hear(socket: WebSocket, listener: Listener) -> None:
+async def _hear(socket: WebSocket, listener: Listener, events: Events) -> None:
     """Take subscriptions until the socket closes; nonsense closes it."""
     while True:
         try:
             message = await socket.receive_json()
             symbols = {name for name in message["symbols"] if isinstance(name, str)}
             if message["op"] == "subscribe" and len(symbols | listener.symbols) <= SYMBOLS:
-                listener.symbols |= symbols
+                events.subscribe(listener, symbols)
                 continue
             if message["op"] == "unsubscribe":
                 listener.symbols -= symbols
