@@ -1,0 +1,322 @@
+"""Node, server and broker, each a process of its own: live over HTTPS."""
+
+import json
+import os
+import queue
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+DRIVEN_NODE = Path(__file__).with_name("driven_node.py")
+SECRET_PASSWORD = "planted-password-2718281828"  # noqa: S105 - made to be looked for
+
+
+class Broker:
+    """A running `framework-mt5-terminal`; it outlives the servers."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "framework_mt5_terminal.broker.command", "--history=60", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.port = json.loads(line)["port"]
+        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        self._lines = self._socket.makefile("rb")
+
+    def __call__(self, control, **fields):
+        self._socket.sendall(json.dumps({"control": control, **fields}).encode() + b"\n")
+        answer = json.loads(self._lines.readline())
+        assert "done" in answer, answer
+        return answer["done"]
+
+    def quote(self, bid="1.10000", ask="1.10002", depth=None, symbol="EURUSD"):
+        self("quote", symbol=symbol, bid=bid, ask=ask, depth=depth)
+
+    def close(self):
+        self._lines.close()
+        self._socket.close()
+        self.process.terminate()
+        self.process.communicate(timeout=10)
+
+
+class Rig:
+    """A folder made by `init`, and servers started from it."""
+
+    def __init__(self, folder, broker, changes, made):
+        shutil.copytree(made["folder"], folder)
+        self.made = made
+        self.keys = self.made["keys"]
+        self.folder = folder
+        self.settings = folder / "server.toml"
+        parts = tomllib.loads(self.settings.read_text())
+        parts["terminal"] = {
+            "module": "framework_mt5_terminal",
+            "path": f"127.0.0.1:{broker.port}",
+            "clock": "Europe/Athens",
+            "call_seconds": 2.0,
+        }
+        parts["listen"] |= {"host": "127.0.0.1", "port": 0}
+        parts["limits"] |= {"orders_per_second": 1000, "reads_per_second": 1000, "settle_seconds": 1.0}
+        parts["events"] = {"poll_ms": 30, "heartbeat_seconds": 0.5}
+        for name, value in changes.items():
+            part, _, field = name.partition("__")
+            parts[part][field] = value
+        self.settings.write_text(toml(parts))
+        self.tls = ssl.create_default_context(cafile=folder / "ca.pem")
+        self.log = ""
+        self.password = SECRET_PASSWORD
+        self.process = None
+
+    def start(self, *, keep_port=False):
+        if keep_port:
+            text = self.settings.read_text().replace("port = 0", f"port = {self.port}")
+            self.settings.write_text(text)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "framework_mt5_server.command", "serve", str(self.settings)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MT5_PASSWORD": SECRET_PASSWORD},
+        )
+        line = self.process.stdout.readline()
+        assert line, self.process.stderr.read()
+        self.port = json.loads(line)["port"]
+        self.url = f"https://127.0.0.1:{self.port}"
+
+    def kill(self):
+        self.process.kill()
+        self.log += self.process.communicate()[1]
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.log += self.process.communicate(timeout=15)[1]
+
+    def ask(self, method, path, body=None, *, key="trade", headers=None, raw=None, timeout=10):
+        """Status and body."""
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        found = {"Content-Type": "application/json", **(headers or {})}
+        if key is not None:
+            found["Authorization"] = f"Bearer {self.keys.get(key, key)}"
+        request = urllib.request.Request(self.url + path, data=data, headers=found, method=method)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=timeout, context=self.tls) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read()
+            return error.code, json.loads(text) if text[:1] in {b"{", b"["} else text.decode()
+
+    def order(self, client_id, side="buy", volume="0.10", symbol="EURUSD", **more):
+        body = {"client_id": client_id, "symbol": symbol, "type": "market", "side": side, "volume": volume}
+        return self.ask("POST", "/order", {**body, **more})
+
+
+def toml(parts):
+    """A settings file; sections after the plain values."""
+    lines = [f"{name} = {json.dumps(value)}" for name, value in parts.items() if not isinstance(value, dict)]
+    for name, part in parts.items():
+        if isinstance(part, dict):
+            lines += ["", f"[{name}]", *(f"{field} = {json.dumps(value)}" for field, value in part.items())]
+    return "\n".join(lines) + "\n"
+
+
+def run_command(*arguments):
+    command = [sys.executable, "-m", "framework_mt5_server.command", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def wait_for(fact, seconds=15):
+    """The first answer that is not empty."""
+    ends = time.monotonic() + seconds
+    while not (found := fact()):
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.03)
+    return found
+
+
+class Node:
+    """A `driven_node.py` process; what it says is kept in `heard`."""
+
+    def __init__(self, settings, environment):
+        self.process = subprocess.Popen(
+            [sys.executable, str(DRIVEN_NODE), json.dumps(settings)],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.heard, self.text, self._lines = [], [], queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def do(self, what, **fields):
+        if "id" in fields:
+            fields["name"] = fields.pop("id")
+        self.process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
+        self.process.stdin.flush()
+
+    def wait(self, said, seconds=20, **fields):
+        """The next thing said of that kind with those fields; everything before it is kept too."""
+        found = [h for h in self.heard if matches(h, said, fields)]
+        if found:
+            return found[-1]
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                line = self._lines.get(timeout=left)
+            except queue.Empty:
+                break
+            if line is None:
+                break
+            if self._hear(line) and matches(self.heard[-1], said, fields):
+                return self.heard[-1]
+        pytest.fail(f"{said} {fields} not heard; heard:\n{''.join(self.text[-40:])}")
+
+    def _hear(self, line):
+        self.text.append(line)
+        at = line.find('{"said"')  # the engine's log writes to the same place
+        if at >= 0:
+            self.heard.append(json.JSONDecoder().raw_decode(line[at:])[0])
+        return at >= 0
+
+    def wait_for_text(self, words, seconds=30):
+        """Hear lines until one has these words."""
+        ends = time.monotonic() + seconds
+        while not any(words in line for line in self.text):
+            assert time.monotonic() < ends, "".join(self.text)
+            self.settle(0.2)
+
+    def settle(self, seconds):
+        """Hear everything that is said in the next seconds."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                line = self._lines.get(timeout=left)
+            except queue.Empty:
+                return
+            if line is None:
+                return
+            self._hear(line)
+
+    def events(self, client_order_id):
+        return [h["said"] for h in self.heard if h.get("id") == client_order_id]
+
+    def state(self):
+        self.heard = [h for h in self.heard if h["said"] != "state"]
+        self.do("state")
+        return self.wait("state")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        self.kill()
+        self._reader.join(5)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def stop(self):
+        self.do("stop")
+        return self.process.wait(15)
+
+
+def matches(heard, said, fields):
+    return heard["said"] in (said if isinstance(said, tuple) else (said,)) and all(
+        heard.get(name) == value for name, value in fields.items()
+    )
+
+
+@pytest.fixture
+def wait():
+    return wait_for
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """What the server's `init` makes. Copied by every server."""
+    folder = tmp_path_factory.mktemp("made") / "server"
+    done = run_command("init", folder, "--name", "127.0.0.1", "--json")
+    assert done.returncode == 0, done.stderr
+    return {**json.loads(done.stdout), "folder": folder}
+
+
+@pytest.fixture
+def rig_with(tmp_path, made):
+    """Starts a broker and a server on it; settings as `part__field`, the broker's options as `broker`."""
+    started = []
+
+    def start(broker=(), **changes):
+        house = Broker(*broker)
+        started.append(house)
+        rig = Rig(tmp_path / f"server{len(started)}", house, changes, made)
+        started.append(rig)
+        rig.broker = house
+        rig.start()
+        house.quote()
+        return rig
+
+    yield start
+    for part in reversed(started):
+        part.close()
+
+
+@pytest.fixture
+def rig(rig_with):
+    return rig_with()
+
+
+@pytest.fixture
+def node_on():
+    """Starts nodes on a rig's server, and waits until their strategy runs."""
+    started = []
+
+    def start(rig, *, wait=True, **settings):
+        plain = {
+            "symbols": ["EURUSD", "XAUUSD"],
+            "balances": ["10000 USD"],
+            "url": rig.url,
+            "key": "env:MT5_TEST_KEY",
+            "ca_file": str(rig.folder / "ca.pem"),
+            "account": "5000123",
+            "timeout": "3s",
+            "window": "4s",
+            "magics": {"Driven-000": 77},
+        }
+        node = Node({**plain, **settings}, {"MT5_TEST_KEY": rig.keys["trade"]})
+        started.append(node)
+        if wait:
+            node.wait("started", 40)
+            node.wait("quote", 20, of="EURUSD")
+        return node
+
+    yield start
+    for node in started:
+        node.close()
+
+
+@pytest.fixture
+def node(rig, node_on):
+    """A node on `rig`."""
+    return node_on(rig)

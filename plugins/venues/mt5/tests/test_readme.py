@@ -1,0 +1,14 @@
+"""What a reader copies out of the README works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import framework_mt5
+
+from framework.testkit import ReadmeKit
+
+
+class TestReadme(ReadmeKit):
+    folder = Path(__file__).parents[1]
+    specs = tuple(framework_mt5.register_venues())
