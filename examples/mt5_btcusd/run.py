@@ -98,7 +98,7 @@ def _books(port: int, folder: Path, key: str) -> dict[str, object]:
     tls = ssl.create_default_context(cafile=folder / "server" / "ca.pem")
 
     def ask(path: str) -> dict[str, list[object]]:
-        request = urllib.request.Request(  # noqa: S310 - the server that was started above
+        request = urllib.request.Request(
             f"https://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {key}"}
         )
         with urllib.request.urlopen(request, context=tls, timeout=10) as answer:  # noqa: S310
