@@ -105,6 +105,7 @@ def test_a_node_that_comes_back_has_its_orders_and_positions(rig, node_on):
     assert rig.broker("truth")["orders"] == []
 
 
+@pytest.mark.slow
 def test_a_cut_stream_and_a_restarted_server_leave_no_gap(rig, node_on):
     node = node_on(rig)
     rig.kill()
@@ -119,6 +120,7 @@ def test_a_cut_stream_and_a_restarted_server_leave_no_gap(rig, node_on):
     assert list(state["positions"]) == [str(hand[2])]
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_what_a_node_writes(rig, node_on):
     node = node_on(rig)
     rig.kill()

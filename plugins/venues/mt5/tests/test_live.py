@@ -113,6 +113,7 @@ def test_every_order_that_maps_is_sent_and_every_other_is_denied_before_it_leave
     assert rig.broker("truth")["orders"] == []
 
 
+@pytest.mark.slow
 def test_refusals_of_the_broker_and_of_the_server_are_rejections_with_their_reason(rig_with, node_on):
     rig = rig_with(limits__max_notional="1000000")
     broker, node = rig.broker, node_on(rig)
