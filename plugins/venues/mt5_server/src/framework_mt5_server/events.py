@@ -30,6 +30,7 @@ BACKLOG = 1_000
 TICKS = 5_000
 DAY = timedelta(days=1)
 SETTLE_EVERY = 0.5
+PROVE_EVERY = 1.0
 _log = logging.getLogger("framework_mt5_server")
 
 
@@ -75,6 +76,7 @@ class Events:
         self._tick_at: dict[str, tuple[int, int]] = {}
         self._first = True
         self._settled_at = 0.0
+        self._proven_at = 0.0
 
     def welcome(self) -> dict[str, Any]:
         """The first message of a stream."""
@@ -136,6 +138,7 @@ class Events:
         }
         for ticket in self._leaving:
             found["gone"] += [row for row in ask("history_orders_get", ticket=ticket) if row.ticket == ticket]
+        self._prove(ask)
         for symbol in symbols:
             with contextlib.suppress(TerminalError):  # a symbol may be taken from the list at any time
                 found["ticks"][symbol] = self._ticks(ask, symbol)
@@ -144,6 +147,15 @@ class Events:
                 with contextlib.suppress(TerminalError):
                     self._writer.symbol(ask("symbol_info", row.symbol))
         return found
+
+    def _prove(self, ask: Asker) -> None:
+        """Look at every symbol that was asked for, so that the next tick shows a clock that changed."""
+        if time.monotonic() - self._proven_at < PROVE_EVERY:
+            return
+        self._proven_at = time.monotonic()
+        for symbol in self._clock.watched():
+            with contextlib.suppress(TerminalError):
+                self._clock.observe(symbol, ask("symbol_info_tick", symbol).time_msc)
 
     def _ticks(self, ask: Asker, symbol: str) -> list[dict[str, Any]]:
         if symbol not in self._writer.digits:

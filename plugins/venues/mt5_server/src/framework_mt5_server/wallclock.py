@@ -96,6 +96,11 @@ class ServerClock:
                     "correct `clock`, or this machine's time"
                 )
 
+    def watched(self) -> list[str]:
+        """The symbols whose ticks were looked at: looking again soon tells which of them are fresh."""
+        with self._lock:
+            return list(self._last)
+
     def trouble(self) -> str | None:
         """Why the broker's time is not known; None when it is."""
         now = int(time.time() * 1000)
