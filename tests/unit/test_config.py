@@ -245,6 +245,7 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
     definitions = schema["$defs"]
     assert set(definitions) == {
         "DataEntry",
+        "FilterEntry",
         "GuardEntry",
         "JournalEntry",
         "LogEntry",
