@@ -81,13 +81,19 @@ class _Sealed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def settings_of(strategy: StrategyPlan) -> dict[str, Any]:
-    """What `node.yaml` says of a strategy, every default filled in."""
-    return {"use": strategy.spec.name, "config": to_plain(strategy.config)}
+    """What `node.yaml` says of a strategy and its filter, every default filled in."""
+    settings: dict[str, Any] = {"use": strategy.spec.name, "config": to_plain(strategy.config)}
+    if strategy.filter is not None:
+        settings["filter"] = {
+            "use": strategy.filter.spec.name,
+            "config": to_plain(strategy.filter.config),
+        }
+    return settings
 
 
 def configuration_hash(strategy: StrategyPlan) -> str:
-    """SHA-256 over what a strategy is and every setting of it, whatever its `id:`."""
-    facts = [strategy.offer.distribution, settings_of(strategy)]
+    """SHA-256 over what a strategy is and every setting of it and its filter, whatever its `id:`."""
+    facts = [_distributions(strategy), settings_of(strategy)]
     return hashlib.sha256(_canonical(facts)).hexdigest()
 
 
@@ -180,12 +186,17 @@ def _fits(facts: dict[str, Any], plan: Plan, strategy: StrategyPlan) -> None:
         raise _NotPromotedError(f"it was tried, and the verdict is {promotion.verdict} ({missed})")
     if promotion.strategy != strategy.id or promotion.configuration != configuration_hash(strategy):
         raise _NotPromotedError("its promotion record is of other settings")
-    for name in ("framework", "nautilus_trader", strategy.offer.distribution):
+    for name in ("framework", "nautilus_trader", *_distributions(strategy)):
         if promotion.versions.get(name) != plan.versions.get(name):
             raise _NotPromotedError(
                 f"it was promoted with {name} {promotion.versions.get(name)}, and this is "
                 f"{plan.versions.get(name)}"
             )
+
+
+def _distributions(strategy: StrategyPlan) -> list[str]:
+    filters = [] if strategy.filter is None else [strategy.filter.offer.distribution]
+    return [strategy.offer.distribution, *filters]
 
 
 def _key(plan: Plan) -> bytes | None:

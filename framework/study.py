@@ -122,7 +122,9 @@ class Study:
         tape.write(folder, tapes)
 
         def moved(part: Any) -> Any:
-            return replace(part, config=_moved(part.config, plan.catalog.resolve(), folder.resolve()))
+            part = replace(part, config=_moved(part.config, plan.catalog.resolve(), folder.resolve()))
+            held = getattr(part, "filter", None)
+            return part if held is None else replace(part, filter=moved(held))
 
         return replace(
             plan,
@@ -179,6 +181,18 @@ class Study:
         from framework.engine.feed import open_feed  # noqa: PLC0415 - the engine loads when it runs
 
         return dict(open_feed(plan).hashes)
+
+    @staticmethod
+    def span(plan: Plan) -> tuple[int, int]:
+        """The first and the last event of the plan's data, nanoseconds since the epoch.
+
+        Raises:
+            DataError: The data is not fit to run on.
+        """
+        from framework.engine.feed import open_feed  # noqa: PLC0415 - the engine loads when it runs
+
+        feed = open_feed(plan)
+        return feed.start, feed.end
 
     @staticmethod
     def resolved(plan: Plan) -> dict[str, Any]:

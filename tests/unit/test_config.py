@@ -245,6 +245,7 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
     definitions = schema["$defs"]
     assert set(definitions) == {
         "DataEntry",
+        "FilterEntry",
         "GuardEntry",
         "JournalEntry",
         "LogEntry",
@@ -262,7 +263,9 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
     for definition in definitions.values():
         assert definition["additionalProperties"] is False
         for name, key in definition["properties"].items():
-            assert name in {"report", "paper", "journal", "log", "guard"} or key.get("description"), name
+            assert name in {"report", "paper", "journal", "log", "guard", "promotion"} or key.get(
+                "description"
+            ), name
 
 
 def test_a_normal_file_loads_in_ten_milliseconds(node):

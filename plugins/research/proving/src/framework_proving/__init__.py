@@ -21,6 +21,11 @@ def register_commands() -> Iterator[CommandSpec]:
     yield CommandSpec(
         name="optimize", app=_optimize, summary="Search a node's settings with Optuna, here or on a cluster."
     )
+    yield CommandSpec(
+        name="walkforward",
+        app=_walkforward,
+        summary="Choose settings on the past, judge them on what follows, write the promotion record.",
+    )
 
 
 def _check() -> typer.Typer:
@@ -33,3 +38,9 @@ def _optimize() -> typer.Typer:
     from framework_proving.cli import optimize  # noqa: PLC0415 - nothing is imported before it is used
 
     return optimize.build()
+
+
+def _walkforward() -> typer.Typer:
+    from framework_proving.cli import walkforward  # noqa: PLC0415 - nothing is imported before it is used
+
+    return walkforward.build()

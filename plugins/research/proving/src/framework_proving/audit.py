@@ -27,8 +27,8 @@ ENOUGH = 20
 """Large bars that must be comparable before two stamps are said to contradict each other."""
 MOST = 0.05
 """Share of them that may fit only the wrong way round: a source may have holes."""
-TRAINED = ("train_end", "trained_until", "training_end")
-REACH = ("label_horizon", "horizon_ns")
+TRAINED = ("knows_until", "train_end")
+"""What a manifest says of the last data that a model has seen; the first that is there counts."""
 
 
 def audit(plan: Any, tapes: Sequence[Tape]) -> list[str]:
@@ -101,17 +101,17 @@ def _trained_on_it(plan: Any, tapes: Sequence[Tape]) -> Iterator[str]:
     """Files that settings name, and what the manifest beside them says they were made from."""
     first = min(tape.rows[0].ts for tape in tapes)
     for part in (*plan.strategies, *plan.rules):
-        for text in _texts(part.config):
-            for manifest in _manifests(Path(text)):
+        held = getattr(part, "filter", None)
+        for config in (part.config, *(() if held is None else (held.config,))):
+            for manifest in _manifests(list(_texts(config))):
                 facts = _facts(manifest)
                 learned = next((ns for key in TRAINED if (ns := _nanos(facts.get(key))) is not None), None)
                 if learned is None:
                     continue
-                reach = sum(int(facts[key]) for key in REACH if isinstance(facts.get(key), int))
-                if learned + reach >= first:
+                if learned >= first:
                     yield (
-                        f"{part.id} uses {manifest.parent}, which learned on data up to {moment(learned)}"
-                        f"{' and labels beyond it' if reach else ''}; the run begins at {moment(first)}"
+                        f"{part.id} uses {manifest.parent}, which learned on data up to {moment(learned)}; "
+                        f"the run begins at {moment(first)}"
                     )
 
 
@@ -129,12 +129,23 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _manifests(path: Path) -> Iterator[Path]:
-    try:
-        folders = [path] if path.is_dir() else [path.parent] if path.is_file() else []
-        yield from (folder / "manifest.json" for folder in folders if (folder / "manifest.json").is_file())
-    except OSError:  # a text that is no path at all
-        return
+def _manifests(texts: Sequence[str]) -> Iterator[Path]:
+    """Beside every file, in every folder, and in that folder of a named folder which another text names."""
+    found: dict[Path, None] = {}
+    for text in texts:
+        try:
+            path = Path(text)
+            folders = [path, *(path / other for other in texts)] if path.is_dir() else [path.parent]
+            if path.exists():
+                found |= {folder / "manifest.json": None for folder in folders}
+        except (OSError, ValueError):  # a text that is no path at all
+            continue
+    for manifest in found:
+        try:
+            if manifest.is_file():
+                yield manifest
+        except (OSError, ValueError):
+            continue
 
 
 def _facts(manifest: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from framework import Study
 from framework_proving.cli.parts import (
     AsJson,
     Catalog,
@@ -35,6 +36,7 @@ def build() -> typer.Typer:
     group = typer.Typer(no_args_is_help=True, add_completion=False)
     group.command("lookahead")(lookahead)
     group.command("warmup")(warmup)
+    group.command("overfit")(overfit)
     return group
 
 
@@ -110,5 +112,57 @@ def warmup(
             workers=workers,
             known=known or (),
             tick=tick,
+        )
+    conclude(verdict, as_json=as_json)
+
+
+def overfit(
+    file: NodeFile,
+    axes: Annotated[
+        list[str],
+        typer.Option(
+            "--set", metavar="PATH=VALUES", help="As of `framework sweep`: every combination is one trial."
+        ),
+    ],
+    most: Annotated[
+        float, typer.Option("--max-probability", help="The largest probability of overfitting.")
+    ] = 0.5,
+    least: Annotated[
+        float, typer.Option("--min-deflated", help="The least deflated Sharpe ratio of the best.")
+    ] = 0.95,
+    earlier: Annotated[
+        int,
+        typer.Option("--earlier-trials", min=0, help="Trials made before; the best answers for them too."),
+    ] = 0,
+    currency: Annotated[
+        str | None, typer.Option(help="Of the equity that is judged.", show_default=False)
+    ] = None,
+    max_points: Annotated[int, typer.Option(min=1, help="Refuse to run more.")] = 2_000,
+    catalog: Catalog = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Whether the best of many settings is more than luck; exits with 0 clean, 7 biased, 8 undecided.
+
+    Every combination of the settings is one trial. How often the best of one half of the time is below the
+    middle in the other half is the probability of overfitting; the best one's Sharpe ratio is deflated by
+    what luck gives the best of so many.
+    """
+    from framework_proving import runners  # noqa: PLC0415 - the engine loads when it runs
+    from framework_proving.overfit import over_fit  # noqa: PLC0415
+
+    study = Study.open(file, catalog=catalog)
+    grid = Study.grid(axes)
+    numbers = grid.choose(most=max_points)
+    plans = {number: study.plan(grid.point(number)) for number in numbers}
+    with spinner("trying settings", shown=not (quiet or as_json)) as tick:
+        verdict = over_fit(
+            plans,
+            runners.local(workers, tick),
+            currency=currency,
+            most=most,
+            least=least,
+            earlier=earlier,
         )
     conclude(verdict, as_json=as_json)

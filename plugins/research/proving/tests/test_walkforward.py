@@ -1,0 +1,213 @@
+"""Walking forward: what is chosen, what is judged, who passes, and the record that is left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from framework_proving import evidence, runners
+from framework_proving.folds import folds
+from framework_proving.overfit import over_fit
+from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
+
+from framework import Study, configuration_hash
+
+CHECKOUT = Path(__file__).resolve().parents[4]
+QUICKSTART = CHECKOUT / "examples" / "quickstart" / "node.yaml"
+BAND = "strategies.vwap-eurusd.config.entry_band"
+DAYS, TRIALS = 1_000, 20
+STRATEGIES = 200
+
+
+def walk(returns, profits=None, bounds=None, seed=0):
+    """Walk over a table of daily returns: a day is a nanosecond, a trial a column."""
+    days = len(returns)
+
+    def choose(start, end):
+        ratios = [evidence.sharpe(column) for column in returns[start : end + 1].T]
+        best = int(np.argmax(ratios))
+        return Chosen({"trial": str(best)}, tuple(ratios), frozenset(str(n) for n in range(returns.shape[1])))
+
+    def test(fold, point):
+        held = returns[fold.test_start : fold.test_end + 1, int(point["trial"])]
+        return Unseen(held, tuple((held * 1e5).tolist()) if profits is None else profits, 1e5)
+
+    stretches = folds(0, days - 1, count=4, lead=2, kind="anchored", purge=2, embargo=2)
+    return walk_forward(stretches, choose, test, bounds=bounds or Bounds(), last=(0, days - 1), seed=seed)
+
+
+def noise(seed, days=DAYS):
+    return np.random.default_rng(seed).normal(0.0, 0.01, (days, TRIALS))
+
+
+def test_a_real_edge_passes():
+    returns = noise(1)
+    returns[:, 3] += 0.0025  # a yearly Sharpe ratio of about 4
+    judged = walk(returns)
+    assert judged.verdict == "passed", judged.hurdles
+    assert judged.point == {"trial": "3"}
+    assert judged.figures["trials"] == TRIALS
+
+
+def test_the_best_of_many_that_know_nothing_does_not_pass():
+    assert walk(noise(2)).verdict == "failed"
+
+
+@pytest.mark.slow
+def test_of_two_hundred_noise_strategies_at_most_one_in_twenty_passes():
+    passed = [seed for seed in range(STRATEGIES) if walk(noise(1_000 + seed), seed=seed).verdict == "passed"]
+    assert len(passed) <= 0.05 * STRATEGIES, passed
+
+
+@pytest.mark.slow
+def test_lucky_noise_that_clears_the_plain_hurdles_is_stopped_by_the_deflated_ratio_or_hansens_test():
+    plain = Bounds(deflated=0.0, p_value=1.0)
+    easy = sum(walk(noise(1_000 + seed), bounds=plain, seed=seed).verdict == "passed" for seed in range(60))
+    strict = sum(walk(noise(1_000 + seed), seed=seed).verdict == "passed" for seed in range(60))
+    assert easy > 6  # without them, more than one in ten passes
+    assert strict <= 3
+
+
+@pytest.mark.parametrize(
+    ("bounds", "missed"),
+    [
+        (Bounds(sharpe=10.0), "yearly Sharpe ratio"),
+        (Bounds(win_rate=0.99), "win rate"),
+        (Bounds(drawdown=0.001), "drawdown"),
+        (Bounds(trades=10**6), "trades"),
+        (Bounds(deflated=1.0), "deflated Sharpe ratio"),
+        (Bounds(p_value=-1.0), "p-value of no advantage"),
+    ],
+)
+def test_one_hurdle_that_is_not_taken_fails_the_walk(bounds, missed):
+    returns = noise(1)
+    returns[:, 3] += 0.0025
+    judged = walk(returns, bounds=bounds)
+    assert judged.verdict == "failed"
+    assert [hurdle.name for hurdle in judged.hurdles if not hurdle.passed] == [missed]
+
+
+def test_too_few_days_are_no_verdict():
+    returns = noise(1, days=80)
+    assert walk(returns).verdict == "not enough evidence"
+
+
+def test_earlier_trials_raise_what_has_to_be_beaten():
+    returns = noise(1)
+    stretches = folds(0, DAYS - 1, count=1, lead=1, kind="anchored")
+
+    def choose(start, end):
+        del start, end
+        return Chosen({}, (0.1, -0.1, 0.0), frozenset("a"))
+
+    def test(fold, point):
+        del point
+        return Unseen(returns[fold.test_start : fold.test_end + 1, 0], (1.0,), 1e5)
+
+    def deflated(earlier):
+        judged = walk_forward(stretches, choose, test, bounds=Bounds(), last=(0, 9), earlier=earlier)
+        assert judged.figures["trials"] == 1 + earlier
+        return next(h.value for h in judged.hurdles if h.name == "deflated Sharpe ratio")
+
+    assert deflated(0) > deflated(10) > deflated(1_000)
+
+
+def test_nothing_that_trades_fails_without_an_error():
+    judged = walk(np.zeros((DAYS, TRIALS)), profits=())
+    assert judged.verdict == "failed"
+    json.dumps(judged.figures, allow_nan=False)
+
+
+# overfitting of a grid
+
+
+def test_the_best_of_a_grid_of_bands_may_be_luck():
+    study = Study.open(QUICKSTART)
+    grid = Study.grid([f"{BAND}=1.5:3:0.5", "end=2017-05-01"])
+    plans = {number: study.plan(grid.point(number)) for number in range(len(grid))}
+    verdict = over_fit(plans, runners.local(2), earlier=500)
+    assert verdict.verdict == "biased"
+    assert verdict.evidence["settings"] == 4
+    assert 0.0 <= verdict.evidence["overfit_probability"] <= 1.0
+
+
+def test_a_few_days_of_a_grid_are_not_enough_evidence():
+    study = Study.open(QUICKSTART)
+    grid = Study.grid([f"{BAND}=1.5,2", "end=2017-01-20"])
+    plans = {number: study.plan(grid.point(number)) for number in range(len(grid))}
+    assert over_fit(plans, runners.local(2)).verdict == "not enough evidence"
+
+
+# the command, from a walk to a record that live mode reads
+
+
+@pytest.fixture
+def node(tmp_path):
+    """The quickstart's node in a folder of its own."""
+    said = yaml.safe_load(QUICKSTART.read_text(encoding="utf-8"))
+    said["catalog"] = str(CHECKOUT / "catalog" / "sample")
+    said["name"] = "walked"
+    file = tmp_path / "node.yaml"
+    file.write_text(json.dumps(said), encoding="utf-8")
+    return file
+
+
+def framework(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "framework", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_a_walk_leaves_a_record_of_the_settings_to_go_on_with(node):
+    began = time.time()
+    done = framework(
+        *("walkforward", node, "--set", f"{BAND}=2,3", "--trials", 4, "--folds", 2, "--lead", 1, "--json"),
+        *("--set", "end=2017-06-01", "--warmup", "5d"),
+    )
+    assert done.returncode == 7, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["verdict"] == "failed"
+    assert [len(fold["test"]) for fold in facts["folds"]] == [2, 2]
+    sealed = json.loads((node.parent / "promotions" / "vwap-eurusd.json").read_text(encoding="utf-8"))
+    record = sealed["promotion"]
+    assert record["verdict"] == "failed"
+    assert record["settings"]["config"]["entry_band"] == float(facts["set"][BAND])
+    end_of_walk = Study.open(node).plan(facts["set"])
+    assert record["configuration"] == configuration_hash(end_of_walk.strategies[0])
+    assert record["figures"]["trials"] == 2
+    assert record["method"]["folds"] == facts["folds"]
+    assert record["data"]
+    assert time.time() - began < 300
+
+
+def test_a_dry_run_shows_the_stretches_and_writes_nothing(node):
+    done = framework("walkforward", node, "--dry-run", "--folds", 2, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)) == 2
+    assert not (node.parent / "promotions").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--kind", "sideways"], "anchored, rolling"),
+        (["--purge", "soon"], "is no duration"),
+        (["--folds", "5", "--purge", "900d"], "nothing is left"),
+        (["--set", f"{BAND}=2,2"], "given twice"),
+    ],
+)
+def test_a_mistake_is_explained(node, arguments, says):
+    done = framework("walkforward", node, *arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
