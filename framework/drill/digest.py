@@ -26,6 +26,7 @@ VOLATILE = frozenset(
         "event_id",
         "init_id",
         "last_event_id",
+        "order_list_id",
         "position_id",
         "trade_id",
         "last_trade_id",
@@ -44,16 +45,17 @@ def digest(rows: Iterable[Row]) -> str:
     them. Left out is what the wall clock or a random number made: times, sessions, event, trade, position and
     venue identifiers; client order ids are replaced by the order's number within its strategy.
     """
+    kept = [row for row in rows if row.kind in {"intent", "decision", "event"}]
     numbers: dict[str, dict[str, int]] = {}
-    lines: dict[str, list[str]] = {}
-    for row in rows:
-        if row.kind not in {"intent", "decision", "event"}:
-            continue
-        mine = numbers.setdefault(row.strategy, {})
+    for row in kept:  # all of them first: an order of a list is named by the others before it is sent
         if row.order_id:
+            mine = numbers.setdefault(row.strategy, {})
             mine.setdefault(row.order_id, len(mine) + 1)
-        body = _stable(row.fields(), mine)
-        lines.setdefault(row.strategy, []).append(encode([row.kind, mine.get(row.order_id, 0), body]))
+    lines: dict[str, list[str]] = {}
+    for row in kept:
+        mine = numbers.get(row.strategy, {})
+        said = [row.kind, mine.get(row.order_id, 0), _stable(row.fields(), mine)]
+        lines.setdefault(row.strategy, []).append(encode(said))
     whole = hashlib.sha256()
     for strategy in sorted(lines):
         whole.update(json.dumps([strategy, lines[strategy]]).encode())

@@ -116,6 +116,7 @@ class Desk:
         self.gate = gate
         self.faults = faults
         self.approved: set[ClientOrderId] = set()
+        self.knows_position = True
         self._books = books
         self._door = door
         self._entries = books.entries[strategy_id]
@@ -366,7 +367,7 @@ class Desk:
         unflagged orders working against the same position, and beside the market orders that close it: when
         those fill first, it would open one on the other side.
         """
-        if order.is_quote_quantity:
+        if order.is_quote_quantity or not self.knows_position:
             return False
         if parent is not None and order.is_reduce_only and order.side != parent.side:
             return True

@@ -90,7 +90,8 @@ class Recovery:
             self._tell(line)
         for alert in alerts:
             self._session.note("alert", {"recovery": alert})
-        for strategy_id, why in wrong.items():  # its rules would judge by a position that is not so
+        for strategy_id, why in wrong.items():  # it would be judged by a position that is not so, exits too
+            run.parts.desks[strategy_id].knows_position = False
             run.parts.gate.kill.latch(Latch(strategy_id, why, "recovery", time.time_ns(), flat=False))
         found = {
             "orders": len(self.put_back.orders),

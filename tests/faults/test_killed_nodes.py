@@ -64,6 +64,17 @@ def test_fault_03_a_node_that_is_back_within_the_second_gives_no_name_twice(mark
     node.holds()
 
 
+def test_fault_02_an_order_that_never_left_is_found_out_although_a_kill_asks_to_cancel_it(market, node_on):
+    node = node_on(market).start()
+    node.do("die_before_sending", side="BUY", qty="100", price="1.05000", name="A-1")
+    assert node.ended() == -signal.SIGKILL
+    assert node.framework("node", "kill", node.file, "--why", "a test").returncode == 0
+    node.start()
+    node.holds()
+    node.wait("OrderRejected", id="A-1")
+    assert market.arrivals("A-1") == 0
+
+
 @pytest.mark.slow
 def test_fault_04_killed_during_recovery_five_deep(market, node_on, until):
     node = node_on(market).start()

@@ -84,8 +84,11 @@ def test_fault_23_a_latch_holds_while_the_loop_is_busy(market, node_on, until):
     latched = [file.stat().st_mtime for file in (node.state / "latch").glob("*.json")]
     assert time.monotonic() - began < 6, "it did not wait for the loop"
     assert latched
-    denied = node.wait("OrderDenied", id="A-1")
-    assert "halted" in denied["reason"]
+    node.wait("OrderDenied", id="A-1")  # for the latch, or because the node has slept
+    market.quote("1.10001", "1.10003")
+    node.wait("quote", bid="1.10001")
+    node.do("submit", side="BUY", qty="100", name="A-2")
+    assert "halted" in node.wait("OrderDenied", id="A-2")["reason"]
     assert market.orders() == []
     node.holds()
 

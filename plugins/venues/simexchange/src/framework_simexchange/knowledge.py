@@ -145,7 +145,8 @@ class Knowledge:
         if order is None:
             return Known(external=True)
         return Known(
-            accepted=order.status not in NOT_ACCEPTED,
+            # That its cancellation was asked for does not prove that it ever arrived.
+            accepted=order.status not in NOT_ACCEPTED and order.venue_order_id is not None,
             triggered=order.status is OrderStatus.TRIGGERED,
             over=order.is_closed,
             trades={str(trade_id) for trade_id in order.trade_ids},
