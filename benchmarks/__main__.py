@@ -79,7 +79,7 @@ def measure(row, asked, report):
         else:
             print(f"{row.name}: {text}", file=sys.stderr, flush=True)
 
-    size = max(100, int((row.quick if asked.quick else row.full) * asked.scale) // 2 * 2)
+    size = max(row.least, int((row.quick if asked.quick else row.full) * asked.scale) // 2 * 2)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         home = Path(folder)
         note("making data")

@@ -9,6 +9,7 @@ round, so that nobody always runs on the caches somebody else left.
 from __future__ import annotations
 
 import json
+import math
 import os
 import selectors
 import statistics
@@ -61,12 +62,14 @@ class Entry:
 class Rounds:
     """What a contender did in each round, in order: seconds by the clock and of the processor, and the rest.
 
-    Memory and the processor's seconds are None where workers did the work."""
+    Memory and the processor's seconds are None where workers did the work. Samples are seconds by what took
+    them, those of all rounds together."""
 
     seconds: list[float] = field(default_factory=list)
     cpu: list[float | None] = field(default_factory=list)
     rss: list[int | None] = field(default_factory=list)
     p50_us: list[float] = field(default_factory=list)
+    samples: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Take one answer."""
@@ -75,6 +78,8 @@ class Rounds:
         self.rss.append(answer["rss"])
         if "p50_us" in answer:
             self.p50_us.append(answer["p50_us"])
+        for what, seconds in answer.get("samples", {}).items():
+            self.samples.setdefault(what, []).extend(seconds)
 
 
 class Worker:
@@ -212,6 +217,11 @@ def ratios(ours: Sequence[float | None], theirs: Sequence[float | None]) -> list
     """Each round's own ratio, sorted; none where a figure is not known, or a peer did not take part."""
     pairs = zip(ours, theirs, strict=False)
     return sorted(one / other for one, other in pairs if one is not None and other)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The smallest sample that this share of them is not above: one that was measured, never between two."""
+    return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
 
 
 def noise() -> dict[str, float]:

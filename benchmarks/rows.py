@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,6 +26,8 @@ TOLERANCE = "0.01"
 """How far the final equity of a peer that computes in floats may be off, in dollars of a million. What
 computes in cents has to be right to the cent."""
 WARM = 1_003
+SEED = 1
+"""Of what goes wrong while a node recovers."""
 SCRIPTS = {
     "framework": (None, "with_framework.py"),
     "framework, one rule": (None, "with_framework.py"),
@@ -73,6 +76,7 @@ class Row:
         contenders: Who takes part.
         options: For some contenders, what their jobs say beside the rest.
         scripts: Scripts of this row that are not the usual ones.
+        least: No size is smaller than this.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Row:
     contenders: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scripts: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
+    least: int = 100
 
     def entry(self, name: str, case: Case, python: Callable[[str], Path]) -> Entry:
         """A contender of this row.
@@ -217,6 +222,46 @@ def loaded(row: Row, size: int, folder: Path) -> Case:
     return _columns(row, series, _base(row, [series], data.save(folder / "data", [series]), warm))
 
 
+def pulled(row: Row, size: int, folder: Path) -> Case:
+    """The kill switch, so many times."""
+    return _live(row, size, folder, {"pulls": size})
+
+
+def cancelled(row: Row, size: int, folder: Path) -> Case:
+    """The kill switch once, over so many orders or the few more that were on their way."""
+    return _live(row, size, folder, {}, {"cancels": size})
+
+
+def recovered(row: Row, size: int, folder: Path) -> Case:
+    """A node that is killed about so many times: one life in twenty ends with a stop."""
+    return _live(row, size, folder, {}, {"kills": size // 2})
+
+
+def journalled(row: Row, size: int, folder: Path) -> Case:
+    """So many orders."""
+    return _live(row, size, folder, {"kept": {"event": 3 * size, "intent": size}})
+
+
+def _live(
+    row: Row, size: int, folder: Path, wanted: Mapping[str, Any], least: Mapping[str, int] = {}
+) -> Case:
+    """No data: a job says how much is to be done, and the answer how much was."""
+    job = {"row": row.name, "seed": SEED, "data": str(folder / "data"), "warm": str(folder / "warm")}
+    for home, count in (("data", size), ("warm", row.least)):
+        (folder / home).mkdir()
+        (folder / home / "size").write_text(str(count), encoding="ascii")
+
+    def check(_name: str, answer: Mapping[str, Any], _fills: np.ndarray | None) -> str | None:
+        found = {key: answer.get(key) for key in wanted}
+        if found != wanted:
+            return f"{found} instead of {dict(wanted)}"
+        few = [f"{key} {answer[key]} of {count}" for key, count in least.items() if answer[key] < count]
+        return ", ".join(few) or None
+
+    digest = hashlib.sha256(f"{row.name} {size} {SEED}".encode()).hexdigest()
+    return Case(size, digest, _jobs(row, job), check)
+
+
 def _columns(row: Row, series: data.Series, base: Mapping[str, Any]) -> Case:
     wanted = {
         "rows": len(series),
@@ -344,5 +389,22 @@ ROWS = (
         "screen", "64 pairs of averages over arrays, {count} bars in all", "bars", 100_000, 10_000, grid,
         ("framework", "vectorbt"),
         scripts={"framework": (None, "screen_framework.py")},
+    ),
+    Row(
+        "journal", "the intents of {count} orders into the journal, each on the disk", "orders", 20_000, 500,
+        journalled, ("framework", "disk"),
+        scripts={"framework": (None, "journal_framework.py"), "disk": (None, "journal_disk.py")},
+    ),
+    Row(
+        "latch", "{count} pulls of the kill switch on a node that trades", "pulls", 200, 20, pulled,
+        ("framework",), scripts={"framework": (None, "latch_framework.py")}, least=2,
+    ),
+    Row(
+        "kill", "the kill switch over {count} resting orders", "orders", 1_500, 100, cancelled,
+        ("framework",), scripts={"framework": (None, "kill_framework.py")}, least=20,
+    ),
+    Row(
+        "recovery", "{count} lives of a node that is killed in bad weather", "lives", 40, 4, recovered,
+        ("framework",), scripts={"framework": (None, "recovery_framework.py")}, least=2,
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import peers
 from benchmarks.goals import GOALS, OURS, value_of
-from benchmarks.measure import ratios
+from benchmarks.measure import percentile, ratios
 from benchmarks.rows import SCRIPTS
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.rows import Row
 
 MIB = 2**20
+SHARES = (0.5, 0.95, 0.99, 1.0)
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,18 @@ def row_text(measured: Measured) -> str:
     for name, took in measured.rounds.items():
         if took.p50_us:
             lines.append(f"  {name}: {statistics.median(took.p50_us):.1f} us an order at p50")
+        lines.extend(f"  {name}: {text}" for text in _samples_text(took))
     lines.extend(f"  {name:<{width}} could not be installed: {why}" for name, why in measured.absent.items())
     return "\n".join(lines)
+
+
+def _samples_text(took: Rounds) -> list[str]:
+    return [
+        f"{what}: "
+        + ", ".join(f"{percentile(seconds, share) * 1e3:,.2f} ms at p{share * 100:g}" for share in SHARES)
+        + f"; {len(seconds):,} samples"
+        for what, seconds in took.samples.items()
+    ]
 
 
 def _cells(cells: Iterable[str]) -> str:
@@ -196,6 +207,12 @@ def _took(measured: Measured, name: str) -> dict[str, Any]:
     }
     if took.p50_us:
         plain["p50_us"] = round(statistics.median(took.p50_us), 3)
+    if took.samples:
+        plain["samples_ms"] = {
+            what: {"count": len(seconds)}
+            | {f"p{share * 100:g}": round(percentile(seconds, share) * 1e3, 4) for share in SHARES}
+            for what, seconds in took.samples.items()
+        }
     if name != OURS and OURS in measured.rounds:
         found = ratios(measured.rounds[OURS].seconds, took.seconds)
         plain["framework_ratio"] = round(statistics.median(found), 4)

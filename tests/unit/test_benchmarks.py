@@ -305,6 +305,49 @@ def test_the_document_holds_every_figure_and_the_work_is_right():
     }
 
 
+def test_commits_are_counted_by_somebody_else_and_their_percentiles_told(capsys):
+    assert command.main(["--quick", "--json", "--scale", "0.2", "--rows", "journal"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (row,) = found["rows"]
+    assert row["contenders"].keys() == {"framework", "disk"}
+    for figures in row["contenders"].values():
+        told = figures["samples_ms"]["committed"]
+        assert told["count"] == 3 * 100
+        assert 0 < told["p50"] <= told["p95"] <= told["p99"] <= told["p100"]
+    (goal,) = found["goals"]
+    assert goal["goal"] == "journal: committed, ms at p99"
+    assert goal["value"] == row["contenders"]["framework"]["samples_ms"]["committed"]["p99"]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "said"),
+    [
+        ("journal", {"kept": {"event": 30, "intent": 10}}, None),
+        (
+            "journal",
+            {"kept": {"event": 29, "intent": 10}},
+            "{'kept': {'event': 29, 'intent': 10}} instead of",
+        ),
+        ("latch", {"pulls": 9}, "{'pulls': 9} instead of {'pulls': 10}"),
+        ("kill", {"cancels": 11}, None),
+        ("kill", {"cancels": 9}, "cancels 9 of 10"),
+        ("recovery", {"kills": 4}, "kills 4 of 5"),
+    ],
+)
+def test_a_live_row_counts_only_when_all_of_it_was_done(tmp_path, name, answer, said):
+    row = next(row for row in rows.ROWS if row.name == name)
+    found = row.case(row, 10, tmp_path).check("framework", answer, None)
+    assert (found is None) if said is None else str(found).startswith(said)
+
+
+@pytest.mark.slow
+def test_the_live_rows_do_their_work_on_a_node_and_an_exchange(capsys):
+    assert command.main(["--quick", "--json", "--scale", "0.2", "--rows", "latch,kill,recovery"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["void"] for row in found["rows"]] == [None, None, None]
+    assert all(goal["value"] > 0 for goal in found["goals"])
+
+
 # The goals
 
 
@@ -328,6 +371,10 @@ def test_a_ratio_is_the_median_of_the_rounds_own_ratios():
         (goals.Goal("large", "framework", "engine", 20, "added"), 15.0),
         (goals.Goal("large", "framework", "backtrader", 0.1), None),
         (goals.Goal("other", "framework", "engine", 1.0), None),
+        (goals.Goal("latch", "framework", None, 10, "p99", "latched"), 98.0),
+        (goals.Goal("latch", "framework", None, 10, "p100", "latched"), 99.0),
+        (goals.Goal("latch", "framework", None, 10, "p99", "cancelled"), None),
+        (goals.Goal("kill", "framework", None, 10, "p99", "cancelled"), None),
     ],
 )
 def test_every_kind_of_goal_is_read_from_its_own_figures(goal, value):
@@ -337,7 +384,12 @@ def test_every_kind_of_goal_is_read_from_its_own_figures(goal, value):
             "framework": took(10.0, 20.0, 90.0, rss=2 * 2**30, p50=(20.0, 18.0, 17.0)),
             "engine": took(1.0, 1.0, 1.0, rss=2**29, p50=(3.0, 3.0, 3.0)),
         },
+        "latch": {"framework": took(1.0)},
     }
+    # One hundred samples, 0 to 99 ms: ninety-nine of them are not above 98 ms.
+    for part in (range(50, 100), range(50)):
+        answer = {"seconds": 1.0, "cpu": 1.0, "rss": 1, "samples": {"latched": [ms / 1e3 for ms in part]}}
+        found["latch"]["framework"].add(answer)
     assert goals.value_of(goal, found) == (None if value is None else pytest.approx(value))
 
 
