@@ -110,7 +110,7 @@ def run(
 
     with logs.masked(plan):
         with logged(plan), _progress(plan.name, shown=not (quiet or as_json)) as progress:
-            result = _runner(plan, speed, notes)(
+            result = _runner(plan, speed, notes, file)(
                 plan,
                 started=lambda plan, node: _started(hooks, plan, node),
                 progress=progress,
@@ -193,7 +193,9 @@ def _proven(plan: Plan, unproven: str | None) -> list[dict[str, str]]:
     return demand(plan, unproven)
 
 
-def _runner(plan: Plan, speed: str | None, notes: Sequence[Mapping[str, str]]) -> Callable[..., Result]:
+def _runner(
+    plan: Plan, speed: str | None, notes: Sequence[Mapping[str, str]], file: Path | None
+) -> Callable[..., Result]:
     """What runs a plan of this mode."""
     if plan.mode == "backtest":
         if speed is not None:
@@ -210,7 +212,22 @@ def _runner(plan: Plan, speed: str | None, notes: Sequence[Mapping[str, str]]) -
         notes=notes,
         speed=_speed(plan.config.paper.speed if speed is None else speed),
         tell=lambda line: typer.echo(plain(line), err=True),
+        composed=None if file is None else composer(file.resolve(), plan.mode),
     )
+
+
+def composer(file: Path, mode: Mode) -> Callable[[str | None], Plan]:
+    """Makes a plan, for one mode, of a text in the place of the file's, or of the file as it is by then."""
+    from framework import config  # noqa: PLC0415 - loaded by _plan already
+    from framework.cli.installed import installed  # noqa: PLC0415 - as above
+    from framework.compose import compose  # noqa: PLC0415 - as above
+    from framework.config import document  # noqa: PLC0415 - as above
+
+    def composed(text: str | None) -> Plan:
+        said = document.read(file) if text is None else document.parse(text, document.shown(file))
+        return compose(config.understand(said, file.parent), installed(), mode)
+
+    return composed
 
 
 def _speed(said: float | str) -> float | None:

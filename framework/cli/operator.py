@@ -41,7 +41,7 @@ PATIENCE = 10.0
 
 def add(group: typer.Typer) -> None:
     """Add the commands to `framework node`."""
-    for command in (status, stop, kill, resume, flatten, disable, enable, parity):
+    for command in (status, stop, kill, resume, flatten, disable, enable, reload, parity):
         group.command(command.__name__)(command)
 
 
@@ -184,6 +184,52 @@ def enable(file: NodeFile, strategy: StrategyId, why: Why, who: Who = None, as_j
     said = f"{strategy} is called again; it was disabled by {record.who}: {record.why}"
     facts = {"strategy": strategy, "who": record.who, "why": record.why}
     typer.echo(json.dumps(facts) if as_json else plain(said))
+
+
+def reload(
+    file: NodeFile,
+    why: Why,
+    who: Who = None,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Take changes that may let more risk through, too.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a running node the file as it is now: parameters and limits, all of it or nothing.
+
+    Exit code 6 when the node keeps what it has; it then says why.
+    """
+    from framework.cli.node import composer  # noqa: PLC0415 - which loads this module
+    from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
+
+    folder = folder_of(file)
+    text = file.read_text(encoding="utf-8")
+    composer(file.resolve(), outside.status(folder).heartbeat.get("mode", "paper"))(text)
+    command = outside.reload(folder, text, who=who or _me(), why=why, approve=approve, dry=dry_run)
+    answer = outside.answered(command, PATIENCE)
+    if answer is None:
+        raise RunError(
+            f"the node has not looked at it within {PATIENCE:.0f} s, and keeps what it has",
+            where=str(file),
+            remedy="It may hang: look at `framework node status`.",
+        )
+    refused = not answer["taken"] and answer["changes"] and not dry_run
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+        raise typer.Exit(RunError.exit_code if refused else 0)
+    for change in answer["changes"]:
+        loosens = " (may let more risk through)" if change["loosens"] else ""
+        typer.echo(plain(f"{change['path']}: {change['old']} -> {change['new']}{loosens}"))
+    if refused:
+        raise RunError(
+            f"the node keeps what it has: {answer['why']}",
+            where=str(file),
+            remedy="--approve takes what loosens; a restart takes the rest.",
+        )
+    typer.echo(plain("taken" if answer["taken"] else f"nothing is taken: {answer['why']}"))
 
 
 def parity(

@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ from framework.engine.outside import (
     DISABLED,
     LATCHES,
     Status,
+    answer,
     disable,
     enable,
     flatten,
@@ -34,14 +37,15 @@ from framework.engine.outside import (
     turn_page,
 )
 from framework.engine.recover import Recovery, Saves
+from framework.engine.reload import Reload
 from framework.engine.session import BEAT_SECONDS, JOURNAL, Session
-from framework.errors import FrameworkError, JournalError
+from framework.errors import CompositionError, FrameworkError, JournalError
 from framework.journal.latch import ALL, Latches
 from framework.journal.state import ZERO
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from framework.compose import Plan
@@ -118,6 +122,7 @@ def run(
     progress: Callable[[float], None] | None = None,
     tell: Callable[[str], None] = _log.info,
     notes: Iterable[Mapping[str, str]] = (),
+    composed: Callable[[str | None], Plan] | None = None,
 ) -> Result:
     """Run a plan on paper or live until its replay ends or it is told to stop.
 
@@ -128,6 +133,7 @@ def run(
         progress: Called now and then with the share of a replay that has been played, from 0 to 1.
         tell: Given every line of what a live start found and did.
         notes: What was decided about this start before it, kept in the journal first.
+        composed: Makes a plan of the text of a node.yaml, or of the file that runs by now, for `reload`.
 
     Raises:
         JournalError: The journal is damaged, or another node has the folder.
@@ -146,10 +152,12 @@ def run(
         switch = DiskKill(latches, disabled, mask_of(plan))
         node = live.build(plan, session, speed=speed, kill=switch, recovery=recovery)
         operator = Operator(node, session, switch, latches, disabled, progress, recovery)
+        operator.reloads(composed)
         if started is not None:
             started(plan, node)
         began = time.monotonic()
-        live.serve(node, tick=operator.tick)
+        with operator.listening():
+            live.serve(node, tick=operator.tick)
         operator.ended()
         node.decisions.flush()
         ended = node.feed is not None and sum(node.rows.values()) == sum(node.feed.rows.values())
@@ -191,10 +199,33 @@ class Operator:
         self._beaten = 0.0
         self._acted: set[str] = set()
         self._uncalled: set[str] = set()
+        self._composed: Callable[[str | None], Plan] | None = None
+        self._reloading = Reload(node, node.plan)
+        self._asked = False
         session.failed = self._journal_failed
         session.now = node.parts.books.now
         node.patience.page = turn_page(node.plan.state)
         self._look_at_disabled()
+
+    def reloads(self, composed: Callable[[str | None], Plan] | None) -> None:
+        """Say how a new configuration is made; without it the node keeps the one it has."""
+        self._composed = composed
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Look at the file again on SIGHUP, where there is such a signal, and this is the main thread."""
+        if not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def asked(_number: int, _frame: Any) -> None:
+            self._asked = True
+
+        before = signal.signal(signal.SIGHUP, asked)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def tick(self, node: LiveRun) -> None:
         """Look once; called twenty times a second on the node's loop."""
@@ -202,6 +233,9 @@ class Operator:
             self._look_at_latches()
         self._look_at_disabled()
         self._look_at_commands()
+        if self._asked:
+            self._asked = False
+            self._reload({"command": "reload", "who": "SIGHUP", "why": "the file has changed"})
         if self._recovery is not None and node.handle.is_running:
             self._recovery.tick(node)
         if self._saves is not None and node.handle.is_running:
@@ -272,9 +306,30 @@ class Operator:
                 _log.warning("a command could not be read: %s: %s", file, error)
                 file.unlink(missing_ok=True)
                 continue
-            self._session.note("operator", command)
-            self._close(command, scope, file.with_suffix(ANSWER))
+            if command.get("command") == "reload":
+                answer(file, self._reload(command))
+            else:
+                self._session.note("operator", command)
+                self._close(command, scope, file.with_suffix(ANSWER))
             file.unlink(missing_ok=True)
+
+    def _reload(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Take a new configuration or keep the old one, and put on record who wanted what."""
+        text, approved = command.get("text"), bool(command.get("approve"))
+        try:
+            if self._composed is None:
+                raise CompositionError("this node was not started from a file, so it has none to read again")
+            plan = self._composed(text)
+        except (FrameworkError, OSError) as error:
+            answer = {"taken": False, "changes": [], "why": str(error)}
+        else:
+            answer = self._reloading.take(plan, approved=approved, dry=bool(command.get("dry")))
+        if not command.get("dry"):
+            said = {"command": "reload", "who": command.get("who"), "why": command.get("why")}
+            self._session.note("operator", said | {"approved": approved, "answer": answer})
+            if not answer["taken"]:
+                _log.warning("a reload was not taken: %s", answer["why"])
+        return answer
 
     def _close(self, command: dict[str, Any], scope: str, answer: Path) -> None:
         kind, _, name = scope.partition(":")

@@ -120,9 +120,59 @@ def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
             remedy="Start the node, or close the positions at the venue.",
         )
     kill(folder, scope, who=who, why=why)
+    return _drop(folder, {"command": "flatten", "scope": scope, "who": who, "why": why})
+
+
+def reload(folder: Path, text: str, *, who: str, why: str, approve: bool, dry: bool) -> Path:
+    """Give the running node a new configuration.
+
+    Args:
+        folder: The node's.
+        text: The whole node.yaml.
+        who: Who asks.
+        why: For the record.
+        approve: Whether it may loosen a limit.
+        dry: Whether only to ask what would change.
+
+    Returns:
+        The command's file, which is gone when the node has decided; the decision is in `answered`.
+
+    Raises:
+        RunError: No node runs in the folder.
+    """
+    if status(folder).state not in ALIVE:
+        raise RunError("no node runs here; it will read the file when it starts", where=str(folder))
+    said = {"command": "reload", "scope": "", "text": text, "who": who, "why": why}
+    return _drop(folder, said | {"approve": approve, "dry": dry})
+
+
+def answer(command: Path, said: Mapping[str, Any]) -> None:
+    """Say what was decided on a command, to whoever asked."""
+    file = command.with_suffix(ANSWER)
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps(said), encoding="utf-8")
+    draft.replace(file)
+
+
+def answered(command: Path, patience: float) -> dict[str, Any] | None:
+    """What the node decided on a command; None when it has not within so many seconds."""
+    deadline = time.monotonic() + patience
+    while command.exists():
+        if time.monotonic() > deadline:
+            command.unlink(missing_ok=True)
+            return None
+        time.sleep(0.02)
+    file = command.with_suffix(ANSWER)
+    said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    file.unlink()
+    return said
+
+
+def _drop(folder: Path, command: Mapping[str, Any]) -> Path:
+    """Put a command where the node looks for it, whole."""
     file = folder / COMMANDS / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.json"
     draft = file.with_suffix(".part")
-    draft.write_text(json.dumps({"command": "flatten", "scope": scope, "who": who, "why": why}))
+    draft.write_text(json.dumps(command), encoding="utf-8")
     draft.replace(file)
     return file
 

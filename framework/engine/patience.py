@@ -77,12 +77,13 @@ class Patience:
             interrupted and did not end.
 
     Attributes:
+        limit: Seconds that a call may take; None for as long as it likes, from the start to the end.
         page: Where the `id:` of the strategy that runs is written, for other processes to see.
         calls: How often strategies were called.
     """
 
     def __init__(self, limit: float | None, stuck: Callable[[str, str], None]) -> None:
-        self._limit = limit
+        self.limit = limit
         self._stuck = stuck
         self._turns: list[Turn] = []
         self._thread = 0
@@ -92,9 +93,9 @@ class Patience:
 
     def timed(self, owner: str, origin: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, interrupted when it takes too long; called from another thread, it is not watched."""
-        if self._limit is None:
+        if self.limit is None:
             return function
-        limit = self._limit * (START_FACTOR if origin.endswith("on_start") else 1)
+        factor = START_FACTOR if origin.endswith("on_start") else 1
         turns, name = self._turns, owner.encode()[:PAGE].ljust(PAGE, b"\0")
 
         @functools.wraps(function)
@@ -102,6 +103,7 @@ class Patience:
             if threading.get_ident() != self._thread:
                 return function(*args)
             depth = len(turns)
+            limit = (self.limit or 0) * factor
             try:
                 turns.append(Turn(owner, origin, limit, time.monotonic() + limit))
                 self.calls += 1
@@ -141,7 +143,7 @@ class Patience:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Watch for as long as the node runs; only on the main thread, where Python takes signals."""
-        if self._limit is None or threading.current_thread() is not threading.main_thread():
+        if self.limit is None or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.signal(INTERRUPT, self._interrupted)

@@ -26,7 +26,7 @@ from framework.risk.kill import KillSwitch, Latch
 from framework.risk.rule import APPROVE, Approve, Deny, Halt, Resize, RiskRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from framework.risk.pulse import Pulse
@@ -82,14 +82,19 @@ class Gate:
         self._pulse = pulse
         self.kill = KillSwitch() if kill is None else kill
         self.decisions: list[Decision] = [] if decisions is None else decisions
-        self._rules = tuple(rules)
         self._failed = failed
         self._flatten: Callable[[Iterable[str]], None] = lambda scope: None  # noqa: ARG005
         self._flattening = False
         self._owed: list[str] = []
+        self._strategies = tuple(strategies)
+        self._place(rules)
+
+    def _place(self, rules: Sequence[BoundRule]) -> None:
+        """Who judges whom, and who hears of what."""
+        self._rules = tuple(rules)
         self._sizers: dict[str, tuple[BoundRule, ...]] = {}
         self._limits: dict[str, tuple[BoundRule, ...]] = {}
-        for strategy_id in strategies:
+        for strategy_id in self._strategies:
             mine = [bound for bound in rules if strategy_id in bound.strategies]
             self._sizers[strategy_id] = tuple(bound for bound in mine if bound.rule.sizes)
             self._limits[strategy_id] = tuple(bound for bound in mine if not bound.rule.sizes)
@@ -144,6 +149,13 @@ class Gate:
                 bound.rule.start(market_for(bound.strategies))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
                 self._break(bound, error, 0)
+
+    def replace(self, rules: Mapping[str, RiskRule[Any]]) -> None:
+        """Put started rules in the place of those with the same id, all at once.
+
+        They are of the same classes: what the gate is fed was settled when the strategies were built.
+        """
+        self._place([replace(bound, rule=rules.get(bound.id, bound.rule)) for bound in self._rules])
 
     def judge(self, proposal: Proposal) -> Verdict:
         """The verdict on a proposal; anything but an approval leaves a decision behind.
