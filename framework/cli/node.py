@@ -213,6 +213,7 @@ def _runner(
         speed=_speed(plan.config.paper.speed if speed is None else speed),
         tell=lambda line: typer.echo(plain(line), err=True),
         composed=None if file is None else composer(file.resolve(), plan.mode),
+        promoted=_proven if plan.mode == "live" else lambda plan, unproven: [],  # noqa: ARG005 - the signature
     )
 
 

@@ -203,10 +203,11 @@ def reload(
     Exit code 6 when the node keeps what it has; it then says why.
     """
     from framework.cli.node import composer  # noqa: PLC0415 - which loads this module
+    from framework.config import document  # noqa: PLC0415 - as below
     from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
+    text = document.text(file)
     folder = folder_of(file)
-    text = file.read_text(encoding="utf-8")
     composer(file.resolve(), outside.status(folder).heartbeat.get("mode", "paper"))(text)
     command = outside.reload(folder, text, who=who or _me(), why=why, approve=approve, dry=dry_run)
     answer = outside.answered(command, PATIENCE)
@@ -222,12 +223,13 @@ def reload(
         raise typer.Exit(RunError.exit_code if refused else 0)
     for change in answer["changes"]:
         loosens = " (may let more risk through)" if change["loosens"] else ""
-        typer.echo(plain(f"{change['path']}: {change['old']} -> {change['new']}{loosens}"))
+        becomes = "needs a restart" if change["kind"] == "restart" else f"{change['old']} -> {change['new']}"
+        typer.echo(plain(f"{change['path']}: {becomes}{loosens}"))
     if refused:
         raise RunError(
             f"the node keeps what it has: {answer['why']}",
             where=str(file),
-            remedy="--approve takes what loosens; a restart takes the rest.",
+            remedy="--approve takes what loosens or is unproven; a restart takes the rest.",
         )
     typer.echo(plain("taken" if answer["taken"] else f"nothing is taken: {answer['why']}"))
 

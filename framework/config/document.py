@@ -75,8 +75,17 @@ def read(path: str | os.PathLike[str]) -> Document:
     Raises:
         ConfigError: There is no such file, it is no YAML, or it uses a part of YAML with two readings.
     """
+    return parse(text(path), shown(path))
+
+
+def text(path: str | os.PathLike[str]) -> str:
+    """A file's text, whatever it says.
+
+    Raises:
+        ConfigError: There is no such file, it is too large, or it is no UTF-8.
+    """
     file = shown(path)
-    return parse(_text(_bytes(path, file), file), file)
+    return _text(_bytes(path, file), file)
 
 
 def parse(text: str, file: str = "<text>") -> Document:

@@ -11,11 +11,13 @@ import contextlib
 import json
 import logging
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from framework.engine import live
+from framework.engine.assembly import said
 from framework.engine.closing import Closing
 from framework.engine.live_outcome import collect
 from framework.engine.logs import mask_of
@@ -27,6 +29,7 @@ from framework.engine.outside import (
     LATCHES,
     Status,
     answer,
+    begin,
     disable,
     enable,
     flatten,
@@ -37,7 +40,7 @@ from framework.engine.outside import (
     turn_page,
 )
 from framework.engine.recover import Recovery, Saves
-from framework.engine.reload import Reload
+from framework.engine.reload import Promoted, Reload
 from framework.engine.session import BEAT_SECONDS, JOURNAL, Session
 from framework.errors import CompositionError, FrameworkError, JournalError
 from framework.journal.latch import ALL, Latches
@@ -123,6 +126,7 @@ def run(
     tell: Callable[[str], None] = _log.info,
     notes: Iterable[Mapping[str, str]] = (),
     composed: Callable[[str | None], Plan] | None = None,
+    promoted: Promoted = lambda plan, unproven: (),  # noqa: ARG005 - the signature
 ) -> Result:
     """Run a plan on paper or live until its replay ends or it is told to stop.
 
@@ -133,7 +137,8 @@ def run(
         progress: Called now and then with the share of a replay that has been played, from 0 to 1.
         tell: Given every line of what a live start found and did.
         notes: What was decided about this start before it, kept in the journal first.
-        composed: Makes a plan of the text of a node.yaml, or of the file that runs by now, for `reload`.
+        composed: Makes a plan of the text of a node.yaml, or of the file as it is by then, for a reload.
+        promoted: Asks for the promotion of strategies that a reload gives other settings.
 
     Raises:
         JournalError: The journal is damaged, or another node has the folder.
@@ -152,7 +157,8 @@ def run(
         switch = DiskKill(latches, disabled, mask_of(plan))
         node = live.build(plan, session, speed=speed, kill=switch, recovery=recovery)
         operator = Operator(node, session, switch, latches, disabled, progress, recovery)
-        operator.reloads(composed)
+        if composed is not None:
+            operator.reloads(composed, promoted)
         if started is not None:
             started(plan, node)
         began = time.monotonic()
@@ -199,7 +205,7 @@ class Operator:
         self._beaten = 0.0
         self._acted: set[str] = set()
         self._uncalled: set[str] = set()
-        self._composed: Callable[[str | None], Plan] | None = None
+        self._composed: Callable[[str | None], Plan] = _no_file
         self._reloading = Reload(node, node.plan)
         self._asked = False
         session.failed = self._journal_failed
@@ -207,14 +213,22 @@ class Operator:
         node.patience.page = turn_page(node.plan.state)
         self._look_at_disabled()
 
-    def reloads(self, composed: Callable[[str | None], Plan] | None) -> None:
-        """Say how a new configuration is made; without it the node keeps the one it has."""
-        self._composed = composed
+    def reloads(self, composed: Callable[[str | None], Plan], promoted: Promoted) -> None:
+        """Say how a new configuration is made, and how its promotion is asked for."""
+        self._composed, self._reloading.promoted = composed, promoted
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Look at the file again on SIGHUP, where there is such a signal, and this is the main thread."""
-        if not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
+        """Look at the file again on SIGHUP, where there is such a signal, and this is the main thread.
+
+        In a terminal the signal says that it was closed, and under nohup that nothing is to be heard of it.
+        """
+        if (
+            not hasattr(signal, "SIGHUP")
+            or threading.current_thread() is not threading.main_thread()
+            or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            or (sys.stdin is not None and sys.stdin.isatty())
+        ):
             yield
             return
 
@@ -286,13 +300,13 @@ class Operator:
             if record is not None and scope not in self._uncalled:
                 self._uncalled.add(scope)
                 fault.disabled = True
-                said = {"who": record.who, "why": record.why}
-                self._session.note("operator", {"command": "disable", "scope": scope, **said})
+                whose = {"who": record.who, "why": record.why}
+                self._session.note("operator", {"command": "disable", "scope": scope, **whose})
             elif record is None and scope in self._uncalled:
                 self._uncalled.discard(scope)
                 fault.disabled = False
-                said = _said(self._disabled, scope)
-                self._session.note("operator", {"command": "enable", "scope": scope, **said})
+                whose = _said(self._disabled, scope)
+                self._session.note("operator", {"command": "enable", "scope": scope, **whose})
                 if fault.unstarted:
                     fault.unstarted = False
                     self._node.parts.strategies[strategy_id].on_start()
@@ -307,26 +321,28 @@ class Operator:
                 file.unlink(missing_ok=True)
                 continue
             if command.get("command") == "reload":
-                answer(file, self._reload(command))
-            else:
-                self._session.note("operator", command)
-                self._close(command, scope, file.with_suffix(ANSWER))
+                if begin(file):
+                    answer(file, self._reload(command))
+                continue
+            self._session.note("operator", command)
+            self._close(command, scope, file.with_suffix(ANSWER))
             file.unlink(missing_ok=True)
 
     def _reload(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Take a new configuration or keep the old one, and put on record who wanted what."""
-        text, approved = command.get("text"), bool(command.get("approve"))
+        approved, why = bool(command.get("approve")), str(command.get("why", ""))
         try:
-            if self._composed is None:
-                raise CompositionError("this node was not started from a file, so it has none to read again")
-            plan = self._composed(text)
-        except (FrameworkError, OSError) as error:
+            plan = self._composed(command.get("text"))
+        except FrameworkError as error:
             answer = {"taken": False, "changes": [], "why": str(error)}
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's settings are the plugin's code
+            answer = {"taken": False, "changes": [], "why": said(error)}
         else:
-            answer = self._reloading.take(plan, approved=approved, dry=bool(command.get("dry")))
+            unproven = why if approved else None
+            answer = self._reloading.take(plan, unproven, approved=approved, dry=bool(command.get("dry")))
         if not command.get("dry"):
-            said = {"command": "reload", "who": command.get("who"), "why": command.get("why")}
-            self._session.note("operator", said | {"approved": approved, "answer": answer})
+            note = {"command": "reload", "who": command.get("who"), "why": why}
+            self._session.note("operator", note | {"approved": approved, "answer": answer})
             if not answer["taken"]:
                 _log.warning("a reload was not taken: %s", answer["why"])
         return answer
@@ -407,6 +423,10 @@ class Operator:
                 age = round((books.now() - mark.ts_event) / 1e9, 1)
                 found[str(instrument_id)] = {"price": str(mark.price), "age": age}
         return found
+
+
+def _no_file(_text: str | None) -> Plan:
+    raise CompositionError("this node was not started from a file, so it has none to read again")
 
 
 def _said(latches: Latches, scope: str) -> dict[str, str]:

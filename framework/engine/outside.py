@@ -29,6 +29,10 @@ DISABLED = "disabled"
 COMMANDS = "commands"
 ANSWER = ".answer"
 """What the node says of a command, beside where the command was."""
+BEGUN = ".begun"
+"""What a command is called while the node carries it out."""
+LONGEST_ANSWER = 60.0
+"""Seconds for which an answer to a command that was begun is waited for."""
 TURN = "turn"
 STALE_SECONDS = 5.0
 """A heartbeat older than this means that the node hangs or is gone."""
@@ -135,7 +139,7 @@ def reload(folder: Path, text: str, *, who: str, why: str, approve: bool, dry: b
         dry: Whether only to ask what would change.
 
     Returns:
-        The command's file, which is gone when the node has decided; the decision is in `answered`.
+        The command's file, for `answered`.
 
     Raises:
         RunError: No node runs in the folder.
@@ -146,23 +150,46 @@ def reload(folder: Path, text: str, *, who: str, why: str, approve: bool, dry: b
     return _drop(folder, said | {"approve": approve, "dry": dry})
 
 
+def begin(command: Path) -> bool:
+    """Take a command up; False when whoever gave it has withdrawn it."""
+    try:
+        command.rename(command.with_suffix(BEGUN))
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def answer(command: Path, said: Mapping[str, Any]) -> None:
-    """Say what was decided on a command, to whoever asked."""
+    """Say what was decided on a command that was begun, to whoever asked."""
     file = command.with_suffix(ANSWER)
     draft = file.with_suffix(".draft")
     draft.write_text(json.dumps(said), encoding="utf-8")
     draft.replace(file)
+    command.with_suffix(BEGUN).unlink()
 
 
 def answered(command: Path, patience: float) -> dict[str, Any] | None:
-    """What the node decided on a command; None when it has not within so many seconds."""
-    deadline = time.monotonic() + patience
-    while command.exists():
+    """What the node decided on a command; None when it had not begun within so many seconds, and never will.
+
+    Raises:
+        RunError: It began and does not say how it ended.
+    """
+    file, deadline = command.with_suffix(ANSWER), time.monotonic() + patience
+    while not file.exists():
+        if time.monotonic() > deadline + LONGEST_ANSWER:
+            raise RunError(
+                "the node began to take the file, and has not said whether it did",
+                where=str(command.parent.parent),
+                remedy="Its journal will say: framework journal show --kind operator.",
+            )
         if time.monotonic() > deadline:
-            command.unlink(missing_ok=True)
-            return None
+            try:
+                command.unlink()
+            except FileNotFoundError:
+                pass  # begun, so there will be an answer
+            else:
+                return None
         time.sleep(0.02)
-    file = command.with_suffix(ANSWER)
     said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     file.unlink()
     return said

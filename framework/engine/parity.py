@@ -21,6 +21,7 @@ from framework.engine import backtest
 from framework.engine.session import JOURNAL
 from framework.errors import RunError
 from framework.journal import read
+from framework.risk.gate import GATE, HALTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -240,7 +241,9 @@ def _reason(strategy_id: str, at: int, rows: Sequence[Row]) -> str | None:
     """What the journal says happened to the strategy up to that moment that no backtest knows of."""
     for row in rows:
         body = _body(row)
-        if body.get("at", 0) > at:
+        if row.kind == "decision" and row.strategy == strategy_id and _latched(body, at):
+            return str(body["reason"])
+        if body.get("at", 0) > at or body.get("answer", {}).get("taken") is False:
             continue
         scope = str(body.get("scope", body.get("halted", "")))
         if scope.partition(":")[2] not in ("", strategy_id) and not scope.startswith("venue:"):
@@ -250,6 +253,11 @@ def _reason(strategy_id: str, at: int, rows: Sequence[Row]) -> str | None:
         if row.kind == "alert" and scope in ("*", "all", strategy_id):
             return str(body.get("reason"))
     return None
+
+
+def _latched(decision: Mapping[str, Any], at: int) -> bool:
+    """Whether it is a latch that stopped an order then: it holds before the node has looked and noted it."""
+    return decision["ts"] == at and decision["rule"] == GATE and str(decision["reason"]).startswith(HALTED)
 
 
 def _body(row: Row) -> dict[str, Any]:

@@ -9,41 +9,32 @@ tighter counts as such: a rule that keeps count begins anew when it is changed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from nautilus_trader.model import Money, Price, Quantity
 
+from framework.compose import market_names
 from framework.config.values import to_plain
 from framework.engine.assembly import bound, engine_ids, said
+from framework.errors import FrameworkError
 from framework.risk.rule import RiskRule
+from framework.secret import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from framework.compose import Plan, RulePlan
     from framework.engine.live import LiveRun
 
+type Promoted = Callable[[Plan, str | None], Iterable[Mapping[str, str]]]
 type Kind = Literal["limit", "parameter", "guard", "restart"]
-FIXED = (
-    "catalog",
-    "start",
-    "end",
-    "seed",
-    "report",
-    "state",
-    "name",
-    "mode",
-    "paper",
-    "journal",
-    "log",
-    "data",
-)
-"""What a running node is made of."""
+LOOKED_INTO = {"venues", "strategies", "risk", "guard"}
+"""The sections of a file of which something can change; every other is what a running node is made of."""
 COUNTS = tuple(name for name in vars(RiskRule) if name.startswith("on_"))
-LOWER = re.compile(r"^max_")
-HIGHER = re.compile(r"^min_")
+LIMIT = re.compile(r"^max_")
+"""Settings of a rule of which less is tighter, as rules call theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +76,22 @@ class Reload:
     Attributes:
         node: The node.
         plan: What it runs by now.
+        promoted: Asks for the promotion records of a plan's strategies, as a start does: takes the plan and
+            why there may be none, and gives what to note or raises a `FrameworkError`.
     """
 
     node: LiveRun
     plan: Plan
+    promoted: Promoted = lambda plan, unproven: ()  # noqa: ARG005 - the signature
 
-    def take(self, plan: Plan, *, approved: bool, dry: bool = False) -> dict[str, Any]:
+    def take(
+        self, plan: Plan, unproven: str | None = None, *, approved: bool, dry: bool = False
+    ) -> dict[str, Any]:
         """Take all that differs in a plan, or nothing.
 
         Args:
             plan: The new file, composed.
+            unproven: Why a live strategy may have settings of which there is no promotion record.
             approved: Whether a person approves of what loosens.
             dry: Whether only to say what would be.
 
@@ -103,25 +100,26 @@ class Reload:
         """
         changes = list(self.changes(plan))
         answer: dict[str, Any] = {"taken": False, "changes": [change.to_dict() for change in changes]}
-        fixed = [change.path for change in changes if change.kind == "restart"]
-        loose = [str(change) for change in changes if change.loosens]
-        if not changes:
-            return answer | {"why": "the file says what the node does already"}
-        if fixed:
-            return answer | {"why": f"this needs a restart: {'; '.join(fixed)}"}
-        if loose and not approved:
-            return answer | {"why": f"this may let more risk through and is not approved: {'; '.join(loose)}"}
-        if dry:
-            return answer | {"why": "it was only asked about"}
-        failed = self._apply(plan, changes)
+        refused = _refused(changes, approved=approved)
+        if refused:
+            return answer | {"why": refused}
+        names = {change.path.partition(":")[0] for change in changes}
+        told = tuple(one for one in plan.strategies if f"strategy {one.id}" in names)
+        try:
+            notes = self.promoted(replace(plan, strategies=told), unproven)
+        except FrameworkError as error:
+            return answer | {"why": str(error)}
+        failed = "it was only asked about" if dry else self._apply(plan, names)
         if failed:
             return answer | {"why": failed}
+        for note in notes:
+            self.node.recorder.note("operator", note)
         return answer | {"taken": True}
 
     def changes(self, plan: Plan) -> Iterator[Change]:
         """What differs between the plan and what runs."""
-        for name in FIXED:
-            if getattr(plan.config, name) != getattr(self.plan.config, name):
+        for name in plan.config.__struct_fields__:
+            if name not in LOOKED_INTO and getattr(plan.config, name) != getattr(self.plan.config, name):
                 yield Change(name, "", "", "restart")
         for section, old, new in (
             ("venue", self.plan.venues, plan.venues),
@@ -143,10 +141,7 @@ class Reload:
             return
         for name, part in before.items():
             other = after[name]
-            same = part.offer == other.offer and getattr(part, "strategies", ()) == getattr(
-                other, "strategies", ()
-            )
-            if not same:
+            if _fixed(part) != _fixed(other):
                 yield Change(f"{section} {name}", "", "", "restart")
             elif part.config != other.config:
                 yield from self._settings(section, name, part, other)
@@ -158,16 +153,16 @@ class Reload:
         elif section == "strategy" and hasattr(old.spec.strategy, "reconfigure"):
             kind = "parameter"
         was, becomes = to_plain(old.config), to_plain(new.config)
-        counts = section == "risk" and _counts(old)
+        counts = section == "risk" and (_counts(old) or old.spec.rule.sizes)
         for field in sorted(was.keys() | becomes.keys()):
             if was.get(field) != becomes.get(field):
                 looser = section == "risk" and (counts or not tighter(field, old.config, new.config))
                 path = f"{section} {name}: {field}"
                 yield Change(path, was.get(field), becomes.get(field), kind, looser)
 
-    def _apply(self, plan: Plan, changes: list[Change]) -> str:
+    def _apply(self, plan: Plan, names: set[str]) -> str:
         """Build what is new first and put it in place last; why it was not done, or an empty string."""
-        parts, names = self.node.parts, {change.path.partition(":")[0] for change in changes}
+        parts = self.node.parts
         rules: dict[str, Any] = {}
         for rule in plan.rules:
             if f"risk {rule.id}" in names:
@@ -184,7 +179,10 @@ class Reload:
                 failed = self._tell(strategy.id, bound(strategy.config, ids[strategy.id]))
                 if failed:
                     for before in (self.plan.strategies[number] for number in reversed(told)):
-                        self._tell(before.id, bound(before.config, ids[before.id]))
+                        lost = self._tell(before.id, bound(before.config, ids[before.id]))
+                        if lost:  # nobody knows what it runs by, so it must not open anything
+                            self.node.halt(before.id, f"its settings could not be put back: {lost}", "reload")
+                            failed += f"; strategy {before.id} is halted: {lost}"
                     return failed
         parts.gate.replace(rules)
         self.node.patience.limit = plan.config.guard.patience
@@ -203,8 +201,21 @@ class Reload:
         return ""
 
 
+def _refused(changes: list[Change], *, approved: bool) -> str:
+    """Why these are not taken; an empty string when nothing in them speaks against it."""
+    fixed = [change.path for change in changes if change.kind == "restart"]
+    loose = [str(change) for change in changes if change.loosens]
+    if not changes:
+        return "the file says what the node does already"
+    if fixed:
+        return f"this needs a restart: {'; '.join(fixed)}"
+    if loose and not approved:
+        return f"this may let more risk through and is not approved: {'; '.join(loose)}"
+    return ""
+
+
 def tighter(field: str, old: Any, new: Any) -> bool:
-    """Whether a change of one setting can be shown to let less through: a lower `max_`, a higher `min_`.
+    """Whether a change of one setting can be shown to let less through: a lower `max_`.
 
     Args:
         field: As it is written in the file.
@@ -213,14 +224,14 @@ def tighter(field: str, old: Any, new: Any) -> bool:
     """
     names = dict(zip(type(old).__struct_encode_fields__, type(old).__struct_fields__, strict=True))
     was, becomes = getattr(old, names[field]), getattr(new, names[field])
-    if becomes is None or not (LOWER.match(field) or HIGHER.match(field)):
+    if becomes is None or not LIMIT.match(field):
         return False
     if was is None:
         return True
     before, after = _amount(was), _amount(becomes)
     if before is None or after is None or before[1] != after[1]:
         return False
-    return after[0] <= before[0] if LOWER.match(field) else after[0] >= before[0]
+    return after[0] <= before[0]
 
 
 def _amount(value: Any) -> tuple[Decimal, str] | None:
@@ -234,14 +245,20 @@ def _amount(value: Any) -> tuple[Decimal, str] | None:
     return None
 
 
+def _fixed(part: Any) -> tuple[Any, ...]:
+    """What of a part only a restart changes: its plugin, whom it covers, what it trades, its credentials."""
+    return (
+        part.offer,
+        getattr(part, "strategies", ()),
+        getattr(part, "filter", None),
+        sorted(map(str, market_names(part.config))),
+        sorted(map(str, secrets_in(part.config))),
+    )
+
+
 def _counts(rule: RulePlan) -> bool:
     """Whether the rule remembers what happened, which a new one would not."""
     return any(getattr(rule.spec.rule, name) is not getattr(RiskRule, name) for name in COUNTS)
-
-
-def _covers(part: Any) -> tuple[str, ...]:
-    """The strategies that a rule covers; nothing for what is no rule."""
-    return getattr(part, "strategies", ())
 
 
 def _name(part: Any) -> str:

@@ -127,7 +127,12 @@ def node(tmp_path, environment):
     node = Node(tmp_path, environment)
     command = [sys.executable, "-m", "framework", "node", "run", str(node.path), "--mode", "paper", "-q"]
     node.process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
+        command,
+        stdin=subprocess.DEVNULL,  # in a terminal SIGHUP says that the terminal was closed
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=environment,
     )
     heartbeat = tmp_path / "state" / "heartbeat.json"
     node.until(lambda: heartbeat.exists() and json.loads(heartbeat.read_text())["state"] == "running")
@@ -199,6 +204,7 @@ def test_a_node_takes_new_settings_whole_or_not_at_all(node):
     assert "why: reload" in compared.stdout
 
 
+@pytest.mark.slow
 def test_what_a_node_cannot_take_leaves_it_as_it_was(node):
     good = node.path.read_text()
     twice, unknown = good.replace('"seed"', '"seed": 1, "seed"'), good.replace("turns", "x")
