@@ -77,6 +77,7 @@ GOALS = (
     Goal("stream", OURS, None, 1.5, "rss"),
     Goal("stream", OURS, "framework, half", 1.05, "rss"),
     Goal("gate", "framework, one rule", FLOOR, 20, "added"),
+    Goal("gate", "framework, seven rules", FLOOR, 20, "added"),
     Goal("latch", OURS, None, 10, "p99", "latched"),
     Goal("kill", OURS, None, 1_000, "p100", "cancelled"),
     Goal("recovery", OURS, None, 30_000, "p95", "recovered"),

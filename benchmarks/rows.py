@@ -31,6 +31,7 @@ SEED = 1
 SCRIPTS = {
     "framework": (None, "with_framework.py"),
     "framework, one rule": (None, "with_framework.py"),
+    "framework, seven rules": (None, "with_framework.py"),
     "framework, half": (None, "with_framework.py"),
     "engine": (None, "with_engine.py"),
     "engine again": (None, "with_engine.py"),
@@ -324,7 +325,7 @@ def _grid_check(
 
 
 PEERS = ("backtesting.py", "backtrader", "vectorbt", "numba")
-RULED = {"framework, one rule": {"ruled": True}}
+RULED = {"framework, one rule": {"ruled": "one"}, "framework, seven rules": {"ruled": "seven"}}
 ROWS = (
     Row(
         "bars-small", "EMA(10/30) cross with fees, {count} bars", "bars", 100_000, 10_000, crossing,
@@ -352,7 +353,7 @@ ROWS = (
     ),
     Row(
         "gate", "submitting {count} orders, each timed", "orders", 100_000, 5_000, gate,
-        ("framework, one rule", "framework", "engine"), RULED,
+        ("framework, one rule", "framework, seven rules", "framework", "engine"), RULED,
     ),
     Row(
         "filter", "VWAP entries that a model judges, or nobody, {count} bars", "bars", 100_000, 10_000,

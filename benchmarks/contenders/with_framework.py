@@ -19,7 +19,7 @@ from engine import (
 from protocol import serve
 from with_engine import timings
 
-from framework import APPROVE, Deny, PluginConfig, RiskRule, RiskSpec, StrategySpec, VenueSpec
+from framework import APPROVE, Deny, PluginConfig, RiskRule, RiskSpec, StrategySpec, VenueSpec, plugins
 from framework.engine import backtest
 from framework.testkit.nodes import plan_node
 
@@ -33,6 +33,23 @@ class Cap(RiskRule):
 
     def check(self, proposal):
         return APPROVE if proposal.quantity.as_decimal() <= 1_000_000 else Deny("too large")
+
+
+def rules(job, symbols):
+    """The `risk:` entries that a job asks for; none of them ever objects."""
+    age = {"max_mark_age": "2h"}
+    most = {"max_quantity": "1000000", "max_notional": "100000000 USD", **age}
+    seven = {
+        "order_limits": most,
+        "price_collar": {"percent": "50", **age},
+        "order_rate": {"max_orders": 100, "window": "1s"},
+        "max_open_positions": {"max_positions": 10},
+        "allow_list": {"instruments": [f"{symbol}.SIM" for symbol in symbols]},
+        "message_limit": {"max_messages": 100, "window": "1s", "cancel_reserve": 20},
+        "exposure_limit": {"max_gross": "100000000 USD", **age},
+    }
+    known = {"one": {"cap": {}}, "seven": seven}
+    return [{"use": name, "config": config} for name, config in known.get(job.get("ruled"), {}).items()]
 
 
 def work(job, folder):
@@ -73,7 +90,7 @@ def node_of(job, folder):
         "venues": [{"name": "SIM", "use": "bench", "config": {"cash": job["cash"], "fee": job["fee"]}}],
         "data": data,
         "strategies": [{"id": "subject", "use": job["rule"], "config": settings}],
-        "risk": [{"use": "cap"}] if job.get("ruled") else [],
+        "risk": rules(job, job["symbols"]),
         "log": {"level": "off"},
     }
 
@@ -89,6 +106,7 @@ def specs():
         StrategySpec(name="cross", strategy=STRATEGIES["cross"], config=BarsConfig, signals=cross_signals),
         VenueSpec(name="bench", config=VenueTerms, backtest=venue),
         RiskSpec(name="cap", rule=Cap, config=Empty),
+        *(offer.spec for offer in plugins.load([]).offers("risk")),
     ]
 
 

@@ -80,6 +80,8 @@ class Entries:
         An order approved in this moment is not in the cache yet, and stands for itself. One that is being
         changed to a larger size has the larger one.
         """
+        if not self._orders:
+            return []
         self._forget_closed()
         if self._grown:
             return [self._largest(known, order) for known, order in self._orders.items()]

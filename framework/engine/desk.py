@@ -6,7 +6,6 @@ come from one `ExecutionAlgorithm`, because that is the only door the engine off
 
 from __future__ import annotations
 
-import contextlib
 from copy import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +18,7 @@ from framework.errors import RunError
 from framework.risk.rule import Approve, Deny, Proposal, Resize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from nautilus_trader.model import ClientOrderId, InstrumentId, PositionId, Price, Quantity, StrategyId
 
@@ -223,16 +222,11 @@ class Desk:
         self._entries.grow(client_order_id, proposal.quantity)
         return change
 
-    @contextlib.contextmanager
-    def leaving(self, orders: Sequence[Any]) -> Iterator[None]:
-        """While approved orders leave: one that could not, since it could not be recorded, is not working."""
-        try:
-            yield
-        except BaseException:
-            for order in orders:
-                if self._books.cache.order(order.client_order_id) is None:
-                    self._entries.forget(order.client_order_id)
-            raise
+    def stayed(self, orders: Sequence[Any]) -> None:
+        """Approved orders raised while leaving: one the engine does not have, unrecorded, is not working."""
+        for order in orders:
+            if self._books.cache.order(order.client_order_id) is None:
+                self._entries.forget(order.client_order_id)
 
     def take_back(self, order: Any) -> None:
         """Know an order of an earlier session: it counts as working until the engine says that it is over."""

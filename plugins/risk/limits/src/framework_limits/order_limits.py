@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from nautilus_trader.model import InstrumentId, Money, Quantity
+from nautilus_trader.model import Currency, InstrumentId, Money, Quantity
 
 from framework import (
     APPROVE,
@@ -21,10 +20,10 @@ from framework import (
     refuse_repeats,
 )
 from framework_limits import worth
+from framework_limits.worth import Worth
 
 if TYPE_CHECKING:
     from framework import Proposal, Verdict
-    from framework_limits.worth import Worth
 
 
 class Caps(PluginConfig, frozen=True, kw_only=True):
@@ -102,12 +101,15 @@ def _refuse_nothing(max_quantity: Quantity | None, max_notional: Money | None) -
         raise ValueError(f"max_notional is {max_notional}; write an amount above 0")
 
 
-@dataclass(frozen=True, slots=True)
-class _Cap:
+class _Cap(msgspec.Struct, frozen=True):
     name: str
     amount: Decimal
-    unit: str
+    currency: Currency | None
     worth: Worth
+
+    @property
+    def unit(self) -> str:
+        return "" if self.currency is None else f" {self.currency}"
 
 
 class OrderLimits(RiskRule[OrderLimitsConfig]):
@@ -150,12 +152,12 @@ class OrderLimits(RiskRule[OrderLimitsConfig]):
             held = worth.units(proposal)
             if isinstance(held, str):
                 return held
-            caps.append(_Cap("max_quantity", max_quantity.as_decimal(), "", held))
+            caps.append(_Cap("max_quantity", max_quantity.as_decimal(), None, held))
         if max_notional is not None:
             value = worth.notional(proposal, max_notional.currency)
             if isinstance(value, str):
                 return value
-            caps.append(_Cap("max_notional", max_notional.as_decimal(), f" {max_notional.currency}", value))
+            caps.append(_Cap("max_notional", max_notional.as_decimal(), max_notional.currency, value))
         return caps
 
 

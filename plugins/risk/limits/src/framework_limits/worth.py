@@ -6,10 +6,10 @@ value can be passed by half a cent an order, so the comparison here is made on t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
 from nautilus_trader.model import OrderSide
 
 from framework import cost_currency
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 ONE = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
+class Worth(msgspec.Struct, frozen=True):
     """What one unit of an order's quantity is worth: `numerator / denominator`, kept apart to stay exact.
+
+    A struct and not a dataclass, because one is made for every order.
 
     Attributes:
         numerator: Not negative.
