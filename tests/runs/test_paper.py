@@ -66,8 +66,8 @@ def test_paper_on_replayed_data_fills_as_the_backtest_does(tmp_path, example):
 
 @pytest.fixture
 def running(tmp_path):
-    """A paper node that takes its time: a replayed hour lasts a hundredth of a second."""
-    node = copied("quickstart", tmp_path, paper={"speed": 360_000})
+    """A paper node that takes its time: an hour is replayed in 20 ms, the year in three minutes."""
+    node = copied("quickstart", tmp_path, paper={"speed": 180_000})
     process = subprocess.Popen(
         [sys.executable, "-m", "framework", "node", "run", str(node), "--mode", "paper", "--quiet"],
         stdout=subprocess.PIPE,
