@@ -19,6 +19,7 @@ from framework.risk.rule import Approve, Deny, Proposal, Resize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from nautilus_trader.model import ClientOrderId, InstrumentId, PositionId, Price, Quantity, StrategyId
 
@@ -268,21 +269,36 @@ class Desk:
             if not self.is_closing(position.id):
                 strategy.close_position(position)
 
-    def cancel(self, strategy: Any, *, exits: bool = False, venue: str = "") -> None:
+    def cancel(
+        self,
+        strategy: Any,
+        *,
+        exits: bool = False,
+        venue: str = "",
+        among: AbstractSet[ClientOrderId] | None = None,
+    ) -> set[ClientOrderId]:
         """Cancel every working order of the strategy but those that close a position.
 
         Args:
             strategy: The guarded strategy.
             exits: Whether orders that can only reduce a position go too; they are what protects it.
             venue: Only those at this venue.
+            among: Only those of these, when it is tried again.
+
+        Returns:
+            Those that should end now, whoever asked for it.
         """
+        ending = set()
         closing = set(self._closing.values())
         together: dict[InstrumentId, list[ClientOrderId]] = {}
         for client_order_id, order in self.working().items():
             keep = client_order_id in closing or (order.is_reduce_only and not exits)
             elsewhere = venue not in ("", str(order.instrument_id.venue))
             elsewhere = elsewhere or self._books.cache.order(client_order_id) is None  # it is just leaving
-            if keep or elsewhere or order.is_pending_cancel:
+            if keep or elsewhere or (among is not None and client_order_id not in among):
+                continue
+            ending.add(client_order_id)
+            if order.is_pending_cancel:
                 continue
             if order.status in LOCAL:  # one of them among the others, and the engine cancels none
                 strategy.cancel_order(client_order_id)
@@ -294,6 +310,7 @@ class Desk:
             else:
                 for client_order_id in client_order_ids:
                     strategy.cancel_order(client_order_id)
+        return ending
 
     def is_closing(self, position_id: PositionId) -> bool:
         """True while an order that closes the position may still fill."""

@@ -51,12 +51,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from nautilus_trader.model import ClientOrderId
+
     from framework.compose import Plan
     from framework.engine.live import LiveRun
     from framework.result import Result
     from framework.secret import Mask
 
 _log = logging.getLogger("framework.live")
+
+
+SELDOM = 30.0
+"""Seconds between two attempts to cancel what does not end, at most."""
+
+
+class Ending:
+    """The orders that a latch is to end.
+
+    Attributes:
+        orders: By strategy; None until they were asked for once.
+        at: When to try again, by the monotonic clock.
+        pause: Seconds from one attempt to the next.
+    """
+
+    def __init__(self, strategies: Iterable[str]) -> None:
+        self.orders: dict[str, set[ClientOrderId] | None] = dict.fromkeys(strategies)
+        self.at = 0.0
+        self.pause = 1.0
 
 
 class DiskKill(KillSwitch):
@@ -204,6 +225,7 @@ class Operator:
         self._closings: set[asyncio.Task[None]] = set()
         self._beaten = 0.0
         self._acted: set[str] = set()
+        self._ending: dict[str, Ending] = {}
         self._uncalled: set[str] = set()
         self._composed: Callable[[str | None], Plan] = _no_file
         self._reloading = Reload(node, node.plan)
@@ -277,12 +299,12 @@ class Operator:
                 self._session.note(
                     "operator", {"command": "kill", "scope": scope, "who": record.who, "why": record.why}
                 )
-                venue = scope.partition(":")[2] if scope.startswith("venue:") else ""
-                for strategy_id in self._covered(scope):
-                    strategy = self._node.parts.strategies[strategy_id]
-                    self._node.parts.desks[strategy_id].cancel(strategy, venue=venue)
+                self._cancel(scope, Ending(self._covered(scope)))
+            elif time.monotonic() >= self._ending[scope].at:
+                self._cancel(scope, self._ending[scope])
         for scope in self._acted - held.keys():
             self._acted.discard(scope)
+            self._ending.pop(scope, None)
             self._node.parts.gate.kill.release("*" if scope == ALL else scope.partition(":")[2])
             for strategy_id in self._covered(scope):
                 self._node.faults[strategy_id].forgive()
@@ -290,6 +312,22 @@ class Operator:
             self._session.note(
                 "operator", {"command": "resume", "scope": scope, **_said(self._latches, scope)}
             )
+
+    def _cancel(self, scope: str, ending: Ending) -> None:
+        """Cancel what works under a latch; and again, less and less often, what did not end by it.
+
+        A venue can refuse a cancellation, and a client whose queue is full loses it. Only orders of before
+        the latch: what is sent under it is an exit.
+        """
+        venue = scope.partition(":")[2] if scope.startswith("venue:") else ""
+        for strategy_id, among in ending.orders.items():
+            strategy = self._node.parts.strategies[strategy_id]
+            ending.orders[strategy_id] = self._node.parts.desks[strategy_id].cancel(
+                strategy, venue=venue, among=among
+            )
+        ending.at = time.monotonic() + ending.pause
+        ending.pause = min(2 * ending.pause, SELDOM)
+        self._ending[scope] = ending
 
     def _look_at_disabled(self) -> None:
         """Call no code of a strategy that somebody disabled, and that of one that was enabled again."""

@@ -74,6 +74,17 @@ def test_a_kill_of_a_venue_stops_what_trades_there(exchange, node_on, until):
     assert exchange.position() == "1"
 
 
+def test_what_could_not_be_cancelled_is_cancelled_again_while_the_latch_holds(exchange, node_on, until):
+    node = node_on(exchange).start()
+    node.do("submit", side="BUY", qty="10", price="1.05000", name="A-1")
+    node.wait("OrderAccepted", id="A-1")
+    exchange.fault("status", on="cancel", when="before", code=400, count=1)
+    assert kill(node).returncode == 0
+    node.wait("OrderCancelRejected", id="A-1")
+    node.wait("OrderCanceled", id="A-1")
+    until(lambda: not exchange.open_orders(), node.log)
+
+
 def test_a_kill_holds_while_the_loop_is_busy(exchange, node_on):
     node = node_on(exchange, guard={"patience": 60}).start()
     node.do("sleep", seconds=4)
