@@ -1,4 +1,4 @@
-"""The importers for Binance's public data files, spot and futures, with and without a header line.
+"""The importer for Binance's public data files, spot and futures, with and without a header line.
 
 Columns and units follow the documentation of Binance's public data repository: times are epoch
 milliseconds, and microseconds in spot files from 2025 on; a kline is stamped at its open.
@@ -39,12 +39,17 @@ MAKERS = {"true": "SELL", "false": "BUY"}
 NO_MAKER = ('"{}" does not say whether the buyer was the maker', "It is True or False.")
 
 
-def read_klines(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
-    """Klines as bars stamped at their open; each row's own close time must agree with the stated step.
+def read_vision(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
+    """Klines as bars, or trades and aggregated trades, as the settings say.
 
     Raises:
-        DataError: A row does not have the 12 fields of a kline, or its span is not that of `settings.bars`.
+        DataError: A row is not what the settings say.
     """
+    return (_klines if settings.kind == "bars" else _trades)(path, settings)
+
+
+def _klines(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
+    """Bars stamped at their open; each row's own close time must agree with the stated step."""
     from nautilus_trader.model import BarSpecification  # noqa: PLC0415 - loads when it is needed
 
     span = BarSpecification.from_str(settings.bars or "").get_interval_ns()
@@ -66,12 +71,8 @@ def read_klines(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
         yield table(lines, opened, columns | {"volume": fields[5]})
 
 
-def read_trades(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
-    """Trades or aggregated trades; the buyer being the maker means the seller took liquidity.
-
-    Raises:
-        DataError: A row has neither layout.
-    """
+def _trades(path: Path, settings: ImportSettings) -> Iterator[pa.Table]:
+    """Trades or aggregated trades; the buyer being the maker means the seller took liquidity."""
     del settings
     layout: TradeLayout | None = None
     for chunk in in_chunks(_rows(path, frozenset({6, 7, 8})), CHUNK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework.catalog.binance import read_klines, read_trades
+from framework.catalog.binance import read_vision
 from framework.catalog.importers import read_csv, read_parquet
 from framework.catalog.lean import read_lean
 from framework.hookspecs import hookimpl
@@ -30,18 +30,11 @@ def register_importers() -> Iterable[ImporterSpec]:
         summary="A Parquet file with named columns.",
     )
     yield ImporterSpec(
-        name="binance-klines",
-        kinds=("bars",),
-        read=read_klines,
-        summary="Klines of Binance's public data, spot or futures.",
+        name="binance-vision",
+        kinds=("bars", "trades"),
+        read=read_vision,
+        summary="Binance's public data, spot or futures: klines, trades and aggregated trades.",
         stamp="open",
-        timezone="UTC",
-    )
-    yield ImporterSpec(
-        name="binance-trades",
-        kinds=("trades",),
-        read=read_trades,
-        summary="Trades or aggregated trades of Binance's public data, spot or futures.",
         timezone="UTC",
     )
     yield ImporterSpec(

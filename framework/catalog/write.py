@@ -94,6 +94,7 @@ def import_file(
         digest = sha256_of(path)
     except OSError as error:
         raise DataError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
+    _agree(digest, path)
     key = hashlib.sha256(
         msgspec.json.encode([digest, spec.name, sorted(settings.to_dict().items())])
     ).hexdigest()
@@ -152,6 +153,20 @@ def import_file(
             ),
         )
         return msgspec.structs.replace(report, files=sorted(files))
+
+
+def _agree(digest: str, path: Path) -> None:
+    """Refuses a file that is not the one its publisher's `FILE.CHECKSUM` beside it was made of."""
+    stated = path.with_name(f"{path.name}.CHECKSUM")
+    if not stated.is_file():
+        return
+    words = stated.read_text(encoding="utf-8", errors="replace").split()
+    if not words or words[0].casefold() != digest:
+        raise DataError(
+            f"the file is not what {stated.name} says: its SHA-256 is {digest}",
+            where=str(path),
+            remedy="Download both again. A file that you changed on purpose needs another name.",
+        )
 
 
 def _complete(spec: ImporterSpec, settings: ImportSettings) -> ImportSettings:

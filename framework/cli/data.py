@@ -46,9 +46,7 @@ def build(importers: Callable[[], Mapping[str, ImporterSpec]] | None = None) -> 
 def _add_import(app: typer.Typer, importers: Callable[[], Mapping[str, ImporterSpec]]) -> None:
     @app.command("import")
     def import_command(
-        source: Annotated[
-            str, typer.Argument(help="csv, parquet, binance-klines, binance-trades, lean, ...")
-        ],
+        source: Annotated[str, typer.Argument(help="csv, parquet, binance-vision, lean, ...")],
         files: Annotated[list[Path], typer.Argument(help="The files, in any order.")],
         instrument: Annotated[
             str, typer.Option(help="A preset (EURUSD, ES, ...), equity:TICKER, or a YAML definition.")

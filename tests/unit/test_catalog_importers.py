@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import zipfile
 from datetime import UTC, datetime
@@ -478,20 +479,37 @@ def klines(unit, header=""):
 @pytest.mark.parametrize("header", ["", KLINES])
 def test_klines_in_ms_or_us_with_or_without_header_close_after_their_step(load, unit, header):
     settings = ImportSettings(instrument=find_instrument("BTCUSDT-PERP"), bars="1-MINUTE-LAST")
-    _, bars = load(klines(unit, header), settings, importer="binance-klines")
+    _, bars = load(klines(unit, header), settings, importer="binance-vision")
     assert [bar.ts_init for bar in bars] == [ns(2025, 1, 1, 0, 1), ns(2025, 1, 1, 0, 2)]
     assert row(bars[0]) == ["42000.10", "42010.00", "41990.00", "42001.00", "12.345"]
 
 
+def test_a_zip_with_its_checksum_beside_it_is_compared_with_it(load, tmp_path):
+    settings = ImportSettings(instrument=find_instrument("BTCUSDT-PERP"), bars="1-MINUTE-LAST")
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("BTCUSDT-1m-2025-01-01.csv", klines(10**6, KLINES))
+    name = "BTCUSDT-1m-2025-01-01.zip"
+    stated = tmp_path / f"{name}.CHECKSUM"
+    for digest in (hashlib.sha256(b"another").hexdigest(), "", "not a digest"):
+        stated.write_text(f"{digest}  {name}\n")
+        with pytest.raises(DataError, match=f"not what {name}.CHECKSUM says"):
+            load(held.getvalue(), settings, importer="binance-vision", name=name)
+        assert not (tmp_path / "catalog").exists()
+    stated.write_text(f"{hashlib.sha256(held.getvalue()).hexdigest()}  {name}\n")
+    _, bars = load(held.getvalue(), settings, importer="binance-vision", name=name)
+    assert [bar.ts_init for bar in bars] == [ns(2025, 1, 1, 0, 1), ns(2025, 1, 1, 0, 2)]
+
+
 def test_klines_of_another_step_than_stated_are_refused(refused):
     settings = ImportSettings(instrument=find_instrument("BTCUSDT-PERP"), bars="1-HOUR-LAST")
-    error = refused(klines(10**6), settings, importer="binance-klines")
+    error = refused(klines(10**6), settings, importer="binance-vision")
     assert "spans 60 seconds" in error.message
 
 
 def test_a_stamp_that_contradicts_the_format_is_refused(refused):
     settings = ImportSettings(instrument=find_instrument("BTCUSDT-PERP"), bars="1-MINUTE-LAST", stamp="close")
-    assert "Leave out --stamp" in refused(klines(10**6), settings, importer="binance-klines").remedy
+    assert "Leave out --stamp" in refused(klines(10**6), settings, importer="binance-vision").remedy
 
 
 SPOT_TRADES = """51175358,42000.1,5.69,101.2,1704164645123,True,True
@@ -521,7 +539,7 @@ FUTURES_AGGREGATED = """agg_trade_id,price,quantity,first_trade_id,last_trade_id
 )
 def test_binance_trades_of_each_layout_are_read(load, text, ids):
     settings = ImportSettings(instrument=find_instrument("BTCUSDT"), kind="trades")
-    _, found = load(text, settings, importer="binance-trades")
+    _, found = load(text, settings, importer="binance-vision")
     assert [str(trade.trade_id) for trade in found] == ids
     assert [trade.aggressor_side.name for trade in found] == ["SELL", "BUY"]
     assert [(str(trade.price), str(trade.size)) for trade in found] == [
@@ -543,7 +561,7 @@ def test_binance_trades_of_each_layout_are_read(load, text, ids):
 )
 def test_a_wrong_trade_file_is_refused(refused, text, message):
     settings = ImportSettings(instrument=find_instrument("BTCUSDT"), kind="trades")
-    assert message in refused(text, settings, importer="binance-trades").message
+    assert message in refused(text, settings, importer="binance-vision").message
 
 
 # -- LEAN -----------------------------------------------------------------------------------------
@@ -617,4 +635,4 @@ def test_a_plugins_importer_that_breaks_the_contract_is_named_as_the_fault(tmp_p
 
 def test_a_kind_an_importer_does_not_give_is_refused(refused):
     settings = ImportSettings(instrument=find_instrument("BTCUSDT"), kind="quotes")
-    assert "does not give quotes" in refused("x", settings, importer="binance-trades").message
+    assert "does not give quotes" in refused("x", settings, importer="binance-vision").message

@@ -139,6 +139,18 @@ class Driven:
         self.out.close()
 
 
+def hears(node, sim):
+    """Quotes 60000.0 to 60000.1 until the node hears it: its subscription may still be on the way."""
+    heard = len(node.find("quote"))
+
+    def quoted():
+        sim.quote("60000.0", "60000.1", bid_size="9")
+        sim.quote("60000.0", "60000.1")
+        return len(node.find("quote")) > heard
+
+    wait_until(quoted, lambda: node.text[-3000:])
+
+
 @pytest.fixture
 def until():
     """Waits for a fact."""
@@ -174,9 +186,7 @@ def node_on():
         started.append(node)
         if wait:
             node.wait("started")
-            sim.quote("60000.0", "60000.1", bid_size="9")
-            sim.quote("60000.0", "60000.1")
-            node.wait("quote")
+            hears(node, sim)
         return node
 
     yield start
@@ -208,9 +218,6 @@ def _shared():
 def shared_node(_shared, request):
     """A simulator and a node for tests that leave the account flat, and a name for the test's order."""
     sim, node = _shared
-    heard = len(node.find("quote"))
-    sim.quote("60000.0", "60000.1", bid_size="9")
-    sim.quote("60000.0", "60000.1")
-    wait_until(lambda: len(node.find("quote")) > heard, lambda: node.text[-3000:])
+    hears(node, sim)
     request.node.session.names = getattr(request.node.session, "names", 0) + 1
     return sim, node, f"T-{request.node.session.names}"

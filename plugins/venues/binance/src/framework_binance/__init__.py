@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework import VenueSpec, hookimpl
+from framework import CommandSpec, VenueSpec, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import typer
 
 
 @hookimpl
@@ -28,3 +30,15 @@ def register_venues() -> Iterator[VenueSpec]:
         live=clients,
         summary="Binance USD-M futures through the engine's own adapter, set up and verified first.",
     )
+
+
+@hookimpl
+def register_commands() -> Iterator[CommandSpec]:
+    """Offer the download of Binance's public data."""
+    yield CommandSpec(name="binance", app=_commands, summary="Download Binance's public data.")
+
+
+def _commands() -> typer.Typer:
+    from framework_binance.command import build  # noqa: PLC0415 - nothing is imported before it is used
+
+    return build()

@@ -72,8 +72,8 @@ class BinanceConfig(PluginConfig, frozen=True, kw_only=True):
     funding: Annotated[
         dict[str, str],
         msgspec.Meta(
-            description="Per instrument, for backtests: a rate for every eight hours, or a CSV file of "
-            "Binance's `fundingRate` dumps."
+            description="Per instrument, for backtests: a rate for every eight hours, or Binance's "
+            "`fundingRate` dumps: a file, or a pattern of files."
         ),
     ] = msgspec.field(default_factory=dict)
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 from nautilus_trader.backtest import SimulationModule
 from nautilus_trader.model import Bar, Money, QuoteTick, TradeTick
 
 from framework import DataError
+from framework_binance.vision import checksum_of, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,9 @@ HOUR = 3_600_000_000_000
 EVERY = 8 * HOUR
 MS = 1_000_000
 MOST = Decimal("0.1")
+LONGEST = 16 << 20
+"""Bytes of a month of rates; what is longer is something else."""
+_REMEDY = "Write a rate, or a CSV or .zip with calc_time, funding_interval_hours, last_funding_rate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +52,60 @@ class Schedule:
 
 
 def schedule(text: str) -> Schedule:
-    """A rate for every eight hours, or a file of Binance's `fundingRate` dumps.
+    """A rate for every eight hours, or the file or files of Binance's `fundingRate` dumps.
+
+    Args:
+        text: A number, a file, or a pattern of files such as `downloads/BTCUSDT-fundingRate-*.zip`; a file
+            is a CSV or the .zip that Binance publishes, and agrees with the `.CHECKSUM` beside it, if any.
 
     Raises:
-        DataError: It is neither.
+        DataError: It is none of these.
     """
     try:
         return Schedule((), (_rate(text, text),))
     except InvalidOperation:
-        return _dump(Path(text))
+        pass
+    named = Path(text)
+    paths = sorted(named.parent.glob(named.name)) if "*" in named.name else [named]
+    if not paths:
+        raise DataError("no file is called like that", where=text, remedy=_REMEDY)
+    rows = [row for path in paths for row in _dump(path)]
+    times, rates = zip(*rows, strict=True)
+    if list(times) != sorted(set(times)):
+        raise DataError("the funding times are not ascending", where=text)
+    return Schedule(times, rates)
 
 
-def _dump(path: Path) -> Schedule:
-    times, rates = [], []
+def _dump(path: Path) -> list[tuple[int, Decimal]]:
+    """The times and rates in one file."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.reader(file), start=1):
-                if number == 1 and not row[0].isdigit():
-                    continue
-                times.append(int(row[0]) * MS)
-                rates.append(_rate(row[2], f"{path}:{number}"))
-    except (OSError, ValueError, IndexError, InvalidOperation) as error:
-        raise DataError(
-            f"no funding rates can be read: {error}",
-            where=str(path),
-            remedy="Write a rate, or a CSV file with calc_time, funding_interval_hours, last_funding_rate.",
-        ) from error
-    if not times or times != sorted(times):
-        raise DataError("the funding times are none, or not ascending", where=str(path))
-    return Schedule(tuple(times), tuple(rates))
+        if checksum_of(path).is_file() and not is_whole(path):
+            raise DataError(
+                f"the file is not what {path.name}.CHECKSUM says",
+                where=str(path),
+                remedy="Download it again.",
+            )
+        lines = enumerate(csv.reader(_text(path).splitlines()), start=1)
+        rows = [
+            (int(row[0]) * MS, _rate(row[2], f"{path}:{number}"))
+            for number, row in lines
+            if number > 1 or row[0].isdigit()
+        ]
+    except (OSError, ValueError, IndexError, InvalidOperation, BadZipFile) as error:
+        raise DataError(f"no funding rates can be read: {error}", where=str(path), remedy=_REMEDY) from error
+    if not rows:
+        raise DataError("no funding rates can be read: there is no row", where=str(path), remedy=_REMEDY)
+    return rows
+
+
+def _text(path: Path) -> str:
+    if path.suffix.casefold() != ".zip":
+        return path.read_text(encoding="utf-8")
+    with ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) != 1 or archive.getinfo(names[0]).file_size > LONGEST:
+            raise BadZipFile("not one small file is in it")
+        return archive.read(names[0]).decode()
 
 
 def _rate(text: str, where: str) -> Decimal:
