@@ -162,11 +162,22 @@ def _pull(
 
 
 def _until_settled(site: Site, outcome: Outcome) -> None:
-    """Let the node hear everything, once it and the market have stopped."""
+    """Let the node hear everything, once it and the market have stopped.
+
+    What left before the latch may still be on its way when both agree for a moment, so they have to agree for
+    a while in which nothing new arrives.
+    """
     outside.kill(site.state, "all", who="drill", why="the drill ends")
     site.exchange.control("POST", "/market", {"do": "pause"})
-    deadline = time.monotonic() + PATIENCE
-    while _judge(site, outcome) and site.alive and time.monotonic() < deadline:
+    calm = began = time.monotonic()
+    seen = (0, 0)
+    while site.alive and time.monotonic() - began < PATIENCE:
+        differs = _judge(site, outcome)
+        arrived = (outcome.orders, outcome.fills)
+        if differs or arrived != seen:
+            seen, calm = arrived, time.monotonic()
+        elif time.monotonic() - calm >= QUIET:
+            return
         time.sleep(0.2)
 
 

@@ -14,7 +14,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/node.yaml"))
+NEEDS_A_MODEL = {"vwap_ml"}  # trained by its own commands first: tests/runs/test_examples.py runs those
+EXAMPLES = sorted(
+    path.parent.name
+    for path in (ROOT / "examples").glob("*/node.yaml")
+    if path.parent.name not in NEEDS_A_MODEL
+)
 SAID = ["ts_event", "instrument_id", "strategy_id", "order_side", "last_px", "last_qty", "commission"]
 
 
