@@ -16,7 +16,7 @@ from nautilus_trader.trading import Strategy
 from framework.risk.gate import GATE, HALTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from nautilus_trader.common import Cache
@@ -142,16 +142,22 @@ class Recorded(Strategy):
 
     def cancel_order(self, client_order_id: ClientOrderId, *rest: Any, **named: Any) -> None:
         """Keep the cancellation, then send it."""
+        if self._stay([client_order_id]):
+            return
         self._keep_cancels([client_order_id])
         super().cancel_order(client_order_id, *rest, **named)
 
     def cancel_orders(self, client_order_ids: Sequence[ClientOrderId] = (), *rest: Any, **named: Any) -> None:
         """Keep every cancellation, then send them."""
+        if self._stay(client_order_ids):
+            return
         self._keep_cancels(client_order_ids)
         super().cancel_orders(client_order_ids, *rest, **named)
 
     def cancel_all_orders(self, instrument_id: InstrumentId, *rest: Any, **named: Any) -> None:
         """Keep the command, then send it."""
+        if self._stay(self._desk.working()):
+            return
         self._keep("cancel_all", "", {"instrument_id": str(instrument_id)})
         for client_order_id in self._desk.working():
             self._outbox.sent(client_order_id)
@@ -178,6 +184,18 @@ class Recorded(Strategy):
             and isinstance(event, OrderInitialized | OrderDenied)
             and event.client_order_id not in self._desk.approved
         )
+
+    def _stay(self, client_order_ids: Iterable[ClientOrderId]) -> bool:
+        """Whether orders stay where they are, because the node is ending.
+
+        No order leaves then, so a strategy that cancels its stop and closes its position when it ends would
+        be left with the position and without the stop.
+        """
+        closed = self._desk.gate.kill.closed
+        if closed:
+            stay = [str(name) for name in client_order_ids]
+            self._recorder.note("alert", {"strategy": self._desk.strategy_id, "stay": stay, "reason": closed})
+        return bool(closed)
 
     def _keep(self, action: str, order_id: object, what: Mapping[str, Any]) -> None:
         self._recorder.intent(self._desk.strategy_id, action, str(order_id), what)

@@ -98,6 +98,18 @@ class Driven(Strategy):
     def do_close(self):
         self.close_all_positions(self.config.instrument_id)
 
+    def do_get_out_on_stop(self, name):
+        """What a strategy does at its end: cancel what works, in each of the ways there are, and close."""
+
+        def stop():
+            self.cancel_order(ClientOrderId(name))
+            self.cancel_orders([ClientOrderId(name)])
+            self.cancel_all_orders(self.config.instrument_id)
+            self.do_close()
+            self.say("stopped")
+
+        self.on_stop = stop
+
     def do_sleep(self, seconds):
         self.say("sleeping")
         time.sleep(seconds)
