@@ -7,6 +7,7 @@ while somebody watches. What a library reads without Python, as Arrow and the en
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from contextlib import contextmanager
@@ -29,7 +30,10 @@ SYSTEM = tuple(
         "/usr/share/zoneinfo",
     )
 )
-CODE = {".py", ".pyc", ".so", ".pyd", ".pth"}
+CODE = {".py", ".pyc", ".so", ".pyd", ".pth", ".nbi", ".nbc"}
+"""Source, and what is compiled of it: by Python, by a compiler, by Numba, which keeps it beside it."""
+WHILE_WRITTEN = re.compile(r"(?P<name>.+\.(?:pyc|nbi|nbc))\.(?:tmp\.)?[0-9a-f]+")
+"""Python and Numba write such a file under another name first."""
 _watching: list[Outside] = []
 _hooked: list[bool] = []
 
@@ -83,7 +87,10 @@ def _named(event: str, arguments: tuple[Any, ...]) -> str | None:
     match event, arguments:
         case ("open" | "sqlite3.connect", (str() | bytes() | os.PathLike() as path, *_)):
             name = os.path.realpath(os.fsdecode(path))
-            return None if Path(name).suffix in CODE else name
+            written = WHILE_WRITTEN.fullmatch(name)
+            code = Path(written["name"] if written else name).suffix in CODE
+            # A folder is opened for a nameless file in it, which Numba tries; nothing in it is read by that.
+            return None if code or Path(name).is_dir() else name
         case "socket.connect", (_, address):
             return f"host {address}"
         case "subprocess.Popen", (program, *_):

@@ -41,3 +41,20 @@ class RemembersBetweenRuns(Specimen):
 
     def wanted(self, bar):
         return self.side * (len(self.closes[bar.bar_type.instrument_id]) % 2)
+
+
+class HoldsOn(Specimen):
+    """Buys, and keeps what it has."""
+
+    def wanted(self, bar):
+        return 1
+
+
+class BreaksOnAJump(HoldsOn):
+    """Cannot cope with a price that moves by a twentieth from one bar to the next."""
+
+    def wanted(self, bar):
+        closes = self.closes[bar.bar_type.instrument_id]
+        if len(closes) > 1 and abs(closes[-1] / closes[-2] - 1) > 0.05:
+            raise ValueError("a jump")
+        return super().wanted(bar)

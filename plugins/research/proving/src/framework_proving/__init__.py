@@ -26,6 +26,16 @@ def register_commands() -> Iterator[CommandSpec]:
         app=_walkforward,
         summary="Choose settings on the past, judge them on what follows, write the promotion record.",
     )
+    yield CommandSpec(
+        name="attribute",
+        app=_attribute,
+        summary="Where a backtest's profit came from: strategy, instrument, hour, regime, cost; VaR.",
+    )
+    yield CommandSpec(
+        name="stress",
+        app=_stress,
+        summary="What crashes, outages and wild markets would have done to a node.",
+    )
 
 
 def _check() -> typer.Typer:
@@ -44,3 +54,15 @@ def _walkforward() -> typer.Typer:
     from framework_proving.cli import walkforward  # noqa: PLC0415 - nothing is imported before it is used
 
     return walkforward.build()
+
+
+def _attribute() -> typer.Typer:
+    from framework_proving.cli import attribute  # noqa: PLC0415 - nothing is imported before it is used
+
+    return attribute.build()
+
+
+def _stress() -> typer.Typer:
+    from framework_proving.cli import stress  # noqa: PLC0415 - nothing is imported before it is used
+
+    return stress.build()
