@@ -57,6 +57,7 @@ class Driven(Strategy):
             bid=quote.bid_price,
             ask=quote.ask_price,
             ts=quote.ts_event,
+            at=quote.ts_init,
         )
 
     def on_bar(self, bar):

@@ -171,6 +171,8 @@ class Events:
         if self._clock.repeats(int(time.time() * 1000)):
             return self._newest(ask, symbol, last)
         rows = ask("copy_ticks_from", symbol, last // 1000, TICKS, -1)
+        # Later than now are ticks from before the broker's clock went back, or the clock is set wrong.
+        rows = rows[rows["time_msc"] <= self._clock.latest_wall_ms()]
         # Ticks of one millisecond are told apart by how many of them were told.
         fresh = rows[rows["time_msc"] > last]
         twins = rows[rows["time_msc"] == last][same:]
@@ -180,7 +182,7 @@ class Events:
         count = int((rows["time_msc"] == newest_ms).sum())
         self._tick_at[symbol] = (newest_ms, count)
         self._clock.observe(symbol, newest_ms)
-        return self._writer.ticks(symbol, [*twins, *fresh])
+        return self._timed(symbol, [*twins, *fresh])
 
     def _newest(self, ask: Asker, symbol: str, last: int) -> list[dict[str, Any]]:
         """The newest tick alone: in an hour that comes twice ticks cannot be asked for by time."""
@@ -189,7 +191,11 @@ class Events:
             return []
         self._tick_at[symbol] = (tick.time_msc, 1)
         self._clock.observe(symbol, tick.time_msc)
-        return self._writer.ticks(symbol, [words.tick(tick)])
+        return self._timed(symbol, [words.tick(tick)])
+
+    def _timed(self, symbol: str, rows: list[Any]) -> list[dict[str, Any]]:
+        """Ticks with their times in UTC; none while nobody knows what time the broker means."""
+        return [] if self._clock.disproven else self._writer.ticks(symbol, rows)
 
     def _told(self, found: dict[str, Any]) -> None:
         writer = self._writer

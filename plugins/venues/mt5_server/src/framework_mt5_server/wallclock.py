@@ -52,6 +52,10 @@ class ServerClock:
         """What the broker's clock shows at a UTC time."""
         return utc_ms + self.offset_ms(utc_ms)
 
+    def latest_wall_ms(self) -> int:
+        """The latest that the broker's clock can show now."""
+        return self.to_wall_ms(int(time.time() * 1000)) + TOLERANCE_MS
+
     def to_utc_ms(self, wall_ms: int, not_after_ms: int | None = None) -> int:
         """When the broker's clock showed a time.
 
@@ -90,7 +94,8 @@ class ServerClock:
             fresh = wall_ms != before and now - seen < LOOKED_MS
             if abs(ahead) <= TOLERANCE_MS:
                 self._proof, self._wrong = (self.offset_ms(now), now), None
-            elif ahead > TOLERANCE_MS or fresh:
+            elif fresh or (ahead > TOLERANCE_MS and not self.repeats(now)):
+                # In the hour that comes twice an old tick is ahead too, and proves nothing.
                 self._wrong = (
                     f"a tick of {symbol} that has just come is {ahead / 1000:+.0f} s from what `clock` says; "
                     "correct `clock`, or this machine's time"
@@ -100,6 +105,12 @@ class ServerClock:
         """The symbols whose ticks were looked at: looking again soon tells which of them are fresh."""
         with self._lock:
             return list(self._last)
+
+    @property
+    def disproven(self) -> bool:
+        """Whether a tick has shown another time than the zone: no time of the broker's is known then."""
+        with self._lock:
+            return self._wrong is not None
 
     def trouble(self) -> str | None:
         """Why the broker's time is not known; None when it is."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Query
 
 from framework_mt5_server import words
+from framework_mt5_server.refusal import Refused
 from framework_mt5_server.routes.answers import Since, milliseconds
 from framework_mt5_server.schema import Symbol
 
@@ -84,13 +85,22 @@ def _newest(server: Server, ask: Asker, symbol: str) -> list[dict[str, Any]]:
     _shown(server, ask, symbol)
     tick = ask("symbol_info_tick", symbol)
     server.clock.observe(symbol, tick.time_msc)
+    _times_are_known(server)
     return server.writer.ticks(symbol, [words.tick(tick)])
 
 
 def _after(server: Server, ask: Asker, symbol: str, wall_ms: int, count: int) -> list[dict[str, Any]]:
     _shown(server, ask, symbol)
+    _times_are_known(server)
     rows = ask("copy_ticks_from", symbol, wall_ms // 1000, count, ALL_TICKS)
-    return server.writer.ticks(symbol, [row for row in rows if row["time_msc"] > wall_ms])
+    # Later than now are ticks from before the broker's clock went back.
+    latest = server.clock.latest_wall_ms()
+    return server.writer.ticks(symbol, [row for row in rows if wall_ms < row["time_msc"] <= latest])
+
+
+def _times_are_known(server: Server) -> None:
+    if server.clock.disproven:
+        raise Refused("CLOCK_UNKNOWN", server.clock.trouble() or "", 409)
 
 
 def _wall(server: Server, moment: datetime) -> datetime:
