@@ -95,9 +95,10 @@ class ReadmeKit(Kit):
         written = document.parse(block[1], "README.md").value
         names = {spec.name for spec in self.specs}
         entries = [entry for part in written.values() if isinstance(part, list) for entry in part]
-        used = {use for entry in entries for use in (entry.get("use"), entry.get("filter", {}).get("use"))}
+        asked = [name for entry in entries for name in (entry.get("use"), entry.get("filter", {}).get("use"))]
+        used = {str(name) for name in asked if name is not None}
         if not used & names:
-            return f"its YAML uses {', '.join(map(str, used))}, and the plugin offers {', '.join(names)}"
+            return f"its YAML uses {', '.join(sorted(used))}, and the plugin offers {', '.join(names)}"
         market = simulate(
             folder / "catalog",
             self.presets,

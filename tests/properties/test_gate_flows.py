@@ -289,6 +289,7 @@ def run_flow(catalog, venue, seed, oms="netting", rule=Verdicts, actions=ACTIONS
         config=SimpleNamespace(log=SimpleNamespace(level="off")),
         catalog=catalog,
         state=catalog / "state",
+        promotions=catalog / "promotions",
         start=None,
         end=None,
         seed=0,

@@ -67,7 +67,7 @@ def test_the_list_of_plugins_cuts_no_name_off(columns):
 def test_a_kind_that_does_not_exist_is_an_error_not_an_empty_list():
     done = framework("plugins", "list", "--kind", "strateg")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "One of: strategy, risk, venue, importer, command." in done.stderr
+    assert "One of: strategy, filter, risk, venue, importer, command." in done.stderr
 
 
 def test_an_empty_catalog_says_what_to_do(tmp_path):
