@@ -16,11 +16,11 @@ from nautilus_trader.trading import Strategy
 from framework.risk.gate import GATE, HALTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from nautilus_trader.common import Cache
-    from nautilus_trader.model import ClientId, ClientOrderId, InstrumentId, Price, Quantity
+    from nautilus_trader.model import ClientId, ClientOrderId, InstrumentId, OrderSide, Price, Quantity
 
     from framework.engine.desk import Desk
     from framework.risk.decision import Decision
@@ -142,26 +142,36 @@ class Recorded(Strategy):
 
     def cancel_order(self, client_order_id: ClientOrderId, *rest: Any, **named: Any) -> None:
         """Keep the cancellation, then send it."""
-        if self._stay([client_order_id]):
+        if not self._free([client_order_id]):
             return
         self._keep_cancels([client_order_id])
         super().cancel_order(client_order_id, *rest, **named)
 
     def cancel_orders(self, client_order_ids: Sequence[ClientOrderId] = (), *rest: Any, **named: Any) -> None:
         """Keep every cancellation, then send them."""
-        if self._stay(client_order_ids):
+        free = self._free(client_order_ids)
+        if client_order_ids and not free:
             return
-        self._keep_cancels(client_order_ids)
-        super().cancel_orders(client_order_ids, *rest, **named)
+        self._keep_cancels(free)
+        super().cancel_orders(free, *rest, **named)
 
-    def cancel_all_orders(self, instrument_id: InstrumentId, *rest: Any, **named: Any) -> None:
+    def cancel_all_orders(
+        self, instrument_id: InstrumentId, order_side: OrderSide | None = None, *rest: Any, **named: Any
+    ) -> None:
         """Keep the command, then send it."""
-        if self._stay(self._desk.working()):
+        if self._desk.gate.kill.closed:
+            self.cancel_orders(
+                [
+                    name
+                    for name, order in self._desk.working().items()
+                    if order.instrument_id == instrument_id and order_side in (None, order.side)
+                ]
+            )
             return
         self._keep("cancel_all", "", {"instrument_id": str(instrument_id)})
         for client_order_id in self._desk.working():
             self._outbox.sent(client_order_id)
-        super().cancel_all_orders(instrument_id, *rest, **named)
+        super().cancel_all_orders(instrument_id, order_side, *rest, **named)
 
     def on_order_event(self, event: Any) -> None:
         """Keep what became of an order, then tell the strategy."""
@@ -185,17 +195,28 @@ class Recorded(Strategy):
             and event.client_order_id not in self._desk.approved
         )
 
-    def _stay(self, client_order_ids: Iterable[ClientOrderId]) -> bool:
-        """Whether orders stay where they are, because the node is ending.
+    def _free(self, client_order_ids: Sequence[ClientOrderId]) -> Sequence[ClientOrderId]:
+        """Those that may be cancelled: when the node is ending, none that can only reduce a position.
 
         No order leaves then, so a strategy that cancels its stop and closes its position when it ends would
         be left with the position and without the stop.
         """
         closed = self._desk.gate.kill.closed
-        if closed:
-            stay = [str(name) for name in client_order_ids]
-            self._recorder.note("alert", {"strategy": self._desk.strategy_id, "stay": stay, "reason": closed})
-        return bool(closed)
+        if not closed:
+            return client_order_ids
+        stay = []
+        for name in client_order_ids:
+            order: Any = self.cache.order(name)
+            if order is not None and order.is_reduce_only:
+                stay.append(name)
+        if stay:
+            what = {
+                "strategy": self._desk.strategy_id,
+                "stay": [str(name) for name in stay],
+                "reason": closed,
+            }
+            self._recorder.note("alert", what)
+        return [name for name in client_order_ids if name not in stay]
 
     def _keep(self, action: str, order_id: object, what: Mapping[str, Any]) -> None:
         self._recorder.intent(self._desk.strategy_id, action, str(order_id), what)

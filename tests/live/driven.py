@@ -98,17 +98,20 @@ class Driven(Strategy):
     def do_close(self):
         self.close_all_positions(self.config.instrument_id)
 
-    def do_get_out_on_stop(self, name):
+    def do_get_out_on_stop(self, exit_name, entries):
         """What a strategy does at its end: cancel what works, in each of the ways there are, and close."""
 
         def stop():
-            self.cancel_order(ClientOrderId(name))
-            self.cancel_orders([ClientOrderId(name)])
+            first, *others = map(ClientOrderId, entries)
+            self.cancel_order(ClientOrderId(exit_name))
+            self.cancel_order(first)
+            self.cancel_orders([ClientOrderId(exit_name), *others])
             self.cancel_all_orders(self.config.instrument_id)
             self.do_close()
             self.say("stopped")
 
         self.on_stop = stop
+        self.say("ready")
 
     def do_sleep(self, seconds):
         self.say("sleeping")
