@@ -5,7 +5,7 @@ from __future__ import annotations
 import framework_mt5
 import msgspec
 
-from framework.testkit import VenueKit
+from framework.testkit import RiskRuleKit, VenueKit
 
 SPEC = next(iter(framework_mt5.register_venues()))
 
@@ -24,3 +24,12 @@ class TestTwin(VenueKit):
             "oms": "hedging" if hedging else "netting",
         }
         return msgspec.convert(plain, SPEC.config, dec_hook=lambda kind, text: kind.from_str(text))
+
+
+class TestLevels(RiskRuleKit):
+    spec = next(iter(framework_mt5.register_risk()))
+    may_deny_exits = True
+
+    def config(self, market):
+        plain = {"levels": {"EUR/USD.SIM": {"stops": "0.00500", "freeze": "0.00200"}}}
+        return msgspec.convert(plain, self.spec.config)

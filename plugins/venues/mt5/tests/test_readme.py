@@ -11,4 +11,4 @@ from framework.testkit import ReadmeKit
 
 class TestReadme(ReadmeKit):
     folder = Path(__file__).parents[1]
-    specs = tuple(framework_mt5.register_venues())
+    specs = (*framework_mt5.register_venues(), *framework_mt5.register_risk())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework import CompositionError, LiveVenue, VenueSpec, hookimpl
+from framework import CompositionError, LiveVenue, RiskSpec, VenueSpec, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,19 @@ def register_venues() -> Iterator[VenueSpec]:
         backtest=build_venue,
         live=clients,
         summary="MetaTrader 5 on a Windows machine, over REST.",
+    )
+
+
+@hookimpl
+def register_risk() -> Iterator[RiskSpec]:
+    """Offer the broker's levels, for backtests."""
+    from framework_mt5.levels import Mt5Levels, Mt5LevelsConfig  # noqa: PLC0415 - nothing is imported before it is listed
+
+    yield RiskSpec(
+        name="mt5_levels",
+        rule=Mt5Levels,
+        config=Mt5LevelsConfig,
+        summary="Stops level and freeze level: no order nearer to the market than MetaTrader takes.",
     )
 
 
