@@ -45,6 +45,7 @@ from framework.specs import (
     PluginConfig,
     RiskSpec,
     SimulatorSpec,
+    Statement,
     StrategySpec,
     VenueSpec,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "SignalFilter",
     "Signals",
     "SimulatorSpec",
+    "Statement",
     "StrategySpec",
     "Study",
     "Tape",

@@ -13,6 +13,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from decimal import Decimal
     from pathlib import Path
 
     import pyarrow as pa
@@ -123,6 +124,19 @@ class RiskSpec:
     summary: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a venue itself says an account has.
+
+    Attributes:
+        positions: Signed quantity by instrument, without zeros.
+        orders: Client order ids, or the venue's own where there is none, of every open order.
+    """
+
+    positions: Mapping[str, Decimal]
+    orders: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveVenue:
     """A venue's clients, ready to be built by the engine's live node; nothing is connected yet.
@@ -130,10 +144,15 @@ class LiveVenue:
     Attributes:
         data: The data client's factory, a class of the engine's `DataClientFactory`, and its config.
         execution: The execution client's factory and its config.
+        statement: Asks the venue what the account has; called every few seconds, outside the node's loop, and
+            to prove that an account is flat. For a client that is not written in Python; one that is has
+            report hooks, which are asked instead. It must be the venue's answer and no memory of it, and
+            raise when there is none.
     """
 
     data: tuple[Any, Any]
     execution: tuple[Any, Any]
+    statement: Callable[[], Statement] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -290,6 +290,7 @@ def _clients(
         own = venue.spec.live(venue.name, venue.config) if venue.spec.live is not None else None
         if plan.mode == "live":
             assert own is not None  # noqa: S101 - compose refuses it
+            venues.stated(venue.name, own.statement)
             return builder.add_data_client(venue.name, own.data[0](), own.data[1]).add_exec_client(
                 venue.name, venues.kept(venue.name, own.execution[0](), failed), own.execution[1]
             )

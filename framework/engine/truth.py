@@ -2,8 +2,8 @@
 
 The engine answers from its own books. Whether a position is what the books say, and whether an account is
 flat, only the venue can prove. So the venue's own execution client is kept when the engine builds it, and its
-report hooks are asked directly. A venue whose client is not written in Python has no such hooks: about it
-nothing is said.
+report hooks are asked directly. A client that is not written in Python has no such hooks: there the venue
+plugin's own `statement` is asked, and about a venue without either nothing is said.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from nautilus_trader.live.clients import ExecutionClient, ExecutionClientFactory
 
 from framework.errors import FrameworkError, RunError
 from framework.journal.state import OPEN, ZERO
+from framework.specs import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from decimal import Decimal
 
 SECONDS = 5.0
@@ -38,29 +39,17 @@ class Question:
     open_only: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a venue has.
-
-    Attributes:
-        positions: Signed quantity by instrument, without zeros.
-        orders: Client order ids, or the venue's own where there is none, of every open order.
-    """
-
-    positions: Mapping[str, Decimal]
-    orders: frozenset[str]
-
-    @property
-    def is_flat(self) -> bool:
-        """True when it has nothing open and holds nothing."""
-        return not self.positions and not self.orders
-
-
 class Venues:
     """The venues of a node that can be asked."""
 
     def __init__(self) -> None:
         self._clients: dict[str, ExecutionClient] = {}
+        self._statements: dict[str, Callable[[], Statement]] = {}
+
+    def stated(self, name: str, statement: Callable[[], Statement] | None) -> None:
+        """Ask a venue this way; as before when it has none."""
+        if statement is not None:
+            self._statements[name] = statement
 
     def kept(self, name: str, factory: Any, failed: Callable[[BaseException], None]) -> Any:
         """The factory to give the engine in place of a venue's own: the client it builds is remembered.
@@ -93,8 +82,10 @@ class Venues:
 
         return Kept()
 
-    async def ask(self, name: str) -> Answer | None:
+    async def ask(self, name: str) -> Statement | None:
         """What the venue has; None when it cannot be asked or does not answer."""
+        if name in self._statements:
+            return await self._state(self._statements[name])
         client = self._clients.get(name)
         if client is None:
             return None
@@ -112,7 +103,7 @@ class Venues:
             held[name_of] = held.get(name_of, ZERO) + (
                 -size if report.position_side.name == "SHORT" else size
             )
-        return Answer(
+        return Statement(
             {key: size for key, size in held.items() if size},
             frozenset(
                 str(report.client_order_id or report.venue_order_id)
@@ -120,6 +111,14 @@ class Venues:
                 if report.order_status.name in OPEN
             ),
         )
+
+    @staticmethod
+    async def _state(statement: Callable[[], Statement]) -> Statement | None:
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await asyncio.to_thread(statement)
+        except Exception:  # noqa: BLE001 - whatever a venue raises, it is no answer
+            return None
 
 
 def _named(venue: str, error: Exception) -> FrameworkError:

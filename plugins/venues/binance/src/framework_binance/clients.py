@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.adapters.binance import (
@@ -18,6 +19,7 @@ from nautilus_trader.model import AccountId, OmsType
 from framework import CompositionError, ConfigError, LiveVenue, nanoseconds
 from framework_binance.account import prepare
 from framework_binance.config import PERPETUAL
+from framework_binance.statement import statement
 
 if TYPE_CHECKING:
     from framework_binance.config import BinanceConfig
@@ -59,7 +61,10 @@ def clients(name: str, config: BinanceConfig) -> LiveVenue:
     common = _common(config)
     data = BinanceDataClientConfig(**common)
     return LiveVenue(
-        data=(BinanceDataClientFactory, data), execution=(_Execution(config), _execution(config, common))
+        data=(BinanceDataClientFactory, data),
+        execution=(_Execution(config), _execution(config, common)),
+        # The node nets what it is told of an instrument: long and short held apart would add up to nothing.
+        statement=None if config.hedge else partial(statement, config),
     )
 
 
