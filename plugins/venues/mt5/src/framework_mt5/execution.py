@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 import zlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ class Mt5ExecutionClient(ExecutionClient):
     ) -> None:
         settings = config.settings
         self._settings = settings
-        self._rest = Rest(settings)
+        self._rest = Rest(settings, f"{trader_id}/{uuid.uuid4().hex}")
         self._instruments = Mt5Instruments(self._rest, name, settings.symbols)
         self._hedging = settings.oms == "hedging"
         super().__init__(
@@ -146,8 +147,16 @@ class Mt5ExecutionClient(ExecutionClient):
             (self._keep_time(), "clock"),
         ):
             self.create_task(coroutine, name)
-        async with asyncio.timeout(FIRST_STREAM_SECONDS):
-            await self._stream.up.wait()
+        try:
+            async with asyncio.timeout(FIRST_STREAM_SECONDS):
+                await self._stream.up.wait()
+        except TimeoutError:
+            if not self._stream.taken:
+                raise
+            taken = RunError("another node trades on this account", remedy="Stop the other node first.")
+            self._log.error(f"cannot connect: {taken}")
+            await self._rest.close()
+            raise taken from None
 
     async def _none_in_doubt(self) -> None:
         """Wait until the server knows of every order of an earlier node what became of it.
@@ -329,6 +338,8 @@ class Mt5ExecutionClient(ExecutionClient):
 
     def _closed(self) -> str | None:
         """Why no new order may leave now."""
+        if self._stream.taken:
+            return "FENCED: another node trades on this account"
         if self._rest.failing:
             return "VENUE_DOWN: the server does not answer"
         if abs(self._rest.offset) > self._max_offset:

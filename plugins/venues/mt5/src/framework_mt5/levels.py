@@ -97,8 +97,8 @@ def _too_near(proposal: Proposal, at: Decimal, gap: Decimal) -> str | None:
     """Why the broker would call a price invalid."""
     kind, order = proposal.order.order_type, proposal.order
     way = 1 if proposal.side == OrderSide.BUY else -1
-    limit = proposal.price or getattr(order, "price", None)
-    stop = proposal.trigger_price or getattr(order, "trigger_price", None)
+    limit = getattr(order, "price", None) if proposal.price is None else proposal.price
+    stop = getattr(order, "trigger_price", None) if proposal.trigger_price is None else proposal.trigger_price
     if kind == OrderType.LIMIT:
         return _invalid("limit", limit, at, -way, gap)
     wrong = _invalid("stop", stop, at, way, gap)

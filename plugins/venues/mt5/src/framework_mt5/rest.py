@@ -53,9 +53,15 @@ class Refused(Exception):  # noqa: N818 - the server's answer, not a malfunction
 
 
 class Rest:
-    """One server's requests, signed where it is asked for."""
+    """One server's requests, signed where it is asked for.
 
-    def __init__(self, settings: Mt5Config) -> None:
+    Args:
+        settings: Where the server is, and its keys.
+        session: Who trades; a server refuses what comes of a node whose account another has taken over.
+    """
+
+    def __init__(self, settings: Mt5Config, session: str | None = None) -> None:
+        self._named = {} if session is None else {"X-Session": session}
         self._url = URL(settings.url or "")
         self._settings = settings
         self._timeout = nanoseconds(settings.timeout) / 1e9
@@ -98,7 +104,7 @@ class Rest:
         """A new WebSocket to the server."""
         return await self._pool().ws_connect(
             self._url / "events",
-            headers={"Authorization": f"Bearer {self._key}"},
+            headers={"Authorization": f"Bearer {self._key}", **self._named},
             timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
             heartbeat=heartbeat,
             max_msg_size=1024 * 1024,
@@ -153,6 +159,7 @@ class Rest:
         url = (self._url / path).with_query(params or {})
         data = b"" if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        headers |= self._named
         if self._signer is not None and method != "GET":
             headers |= self._signature(method, url.raw_path_qs, data)
         try:

@@ -21,6 +21,8 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 WELCOME_SECONDS = 5.0
 STALE_HEARTBEATS = 2
+TAKEN = 4409
+"""What the server closes a stream with while another node has the account."""
 
 
 class Stream:
@@ -50,15 +52,21 @@ class Stream:
         self._on_message = on_message
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self.up = asyncio.Event()
+        self.taken = False
+        """Whether another node has the account."""
+        self._began = False
 
     async def run(self) -> None:
-        """Keep the connection until cancelled."""
+        """Keep the connection until cancelled, or until another node has taken the account over."""
         pause = FIRST_PAUSE
         while True:
             try:
                 await self._connected()
             except self._DOWN as error:
                 self._log.warning(f"stream is down: {type(error).__name__}: {error}")
+            if self.taken and self._began:
+                self._log.error("another node trades on this account; this one sends nothing any more")
+                return
             if self.up.is_set():
                 pause = FIRST_PAUSE
             self.up.clear()
@@ -76,6 +84,7 @@ class Stream:
             socket = await self._rest.socket(WELCOME_SECONDS)
         try:
             welcome = await _heard(socket, WELCOME_SECONDS)
+            self.taken, self._began = False, True
             silence = STALE_HEARTBEATS * float(welcome["heartbeat_seconds"])
             self._socket = socket
             await self._on_up(welcome)
@@ -84,6 +93,7 @@ class Stream:
                 await self._on_message(await _heard(socket, silence))
         finally:
             self._socket = None
+            self.taken = socket.close_code == TAKEN
             await socket.close()
 
 

@@ -14,6 +14,7 @@ from framework_mt5_server.books import Books
 from framework_mt5_server.door import Door
 from framework_mt5_server.events import Events
 from framework_mt5_server.factor import Factor
+from framework_mt5_server.holder import Holder
 from framework_mt5_server.keys import Keys
 from framework_mt5_server.orders import Orders
 from framework_mt5_server.requests import Requests
@@ -44,6 +45,7 @@ class Server:
         self.audit = Audit(self.store)
         self.factor = Factor(self.store)
         self.keys = Keys(self.store)
+        self.holder = Holder(self.store)
         self.requests = Requests(self.store, self.clock, settings.limits)
         self.orders = Orders(
             self.store, self.terminal, self.requests, self.clock, settings.limits.settle_seconds

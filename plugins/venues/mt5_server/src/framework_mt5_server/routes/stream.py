@@ -10,6 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from framework_mt5_server import __version__
 from framework_mt5_server.events import Events, Listener
+from framework_mt5_server.holder import TAKEN
 from framework_mt5_server.requests import HALTED
 from framework_mt5_server.wallclock import iso
 
@@ -49,22 +50,30 @@ def routes(server: Server) -> APIRouter:
             await socket.close(1013, "too many streams")
             return
         await socket.accept()
-        listener = Listener()
-        events.listeners.add(listener)
-        try:
-            await socket.send_json(events.welcome())
-            hearing = asyncio.create_task(_hear(socket, listener, events))
-            try:
-                await _tell(socket, listener, server.settings.events.heartbeat_seconds, events, hearing)
-            finally:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the listener has gone
-        finally:
-            events.listeners.discard(listener)
+        with server.holder.stream(socket.headers) as held:
+            if held:
+                await _listen(socket, events, server.settings.events.heartbeat_seconds)
+            else:
+                await socket.close(TAKEN, "another node trades on this account")
 
     return router
+
+
+async def _listen(socket: WebSocket, events: Events, heartbeat: float) -> None:
+    listener = Listener()
+    events.listeners.add(listener)
+    try:
+        await socket.send_json(events.welcome())
+        hearing = asyncio.create_task(_hear(socket, listener, events))
+        try:
+            await _tell(socket, listener, heartbeat, events, hearing)
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
+    except (WebSocketDisconnect, RuntimeError):
+        pass  # the listener has gone
+    finally:
+        events.listeners.discard(listener)
 
 
 async def _tell(
