@@ -141,3 +141,32 @@ def test_binance_paper(session, until):
     assert result["fills"] > 0
     assert session.truth()["orders"] == []
     assert "order.place" not in session.truth()["requests"]
+
+
+def test_an_order_refused_over_the_limit_stays_unknown_and_is_never_sent_again(session, until):
+    simulator, _, run, status, *_ = commands("binance_futures_live", session)
+    session.simulator(simulator)
+    fault = json.dumps({"kind": "status", "on": "order.place", "status": 429, "seconds": 1}).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{session.ports['8091']}/faults", fault, timeout=10):
+        pass
+    journal = session.folder / "examples" / "binance_futures_live" / "state" / "journal.db"
+
+    def rows(kind, node):
+        assert node.poll() is None, session.said()
+        lines = (
+            session.run(f"framework journal show {journal} --json --kind event") if journal.exists() else ""
+        )
+        events = map(json.loads, lines.splitlines())
+        return {event["order_id"] for event in events if event["body"]["type"] == kind}
+
+    node = session.start(run, stdout=session.log)
+    (lost,) = until(lambda: rows("OrderSubmitted", node), session.said, 180)
+    node.send_signal(signal.SIGINT)
+    assert node.wait(90) == 6, session.said()
+    assert "Submission recovery incomplete" in session.said()
+    again = session.start(run, stdout=session.log)
+    until(lambda: rows("OrderFilled", again), session.said, 180)
+    assert lost in session.run(f"{status} --json")
+    arrivals = session.truth()["arrivals"]
+    assert lost not in arrivals
+    assert set(arrivals.values()) == {1}
