@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
-from framework_proving.specimens.trader import Specimen
+from framework_proving.specimens.trader import Specimen, SpecimenConfig
 from nautilus_trader.persistence import ParquetDataCatalog
+
+from framework import StrategySpec
 
 
 class ReadsNotes(Specimen):
@@ -41,6 +44,27 @@ class RemembersBetweenRuns(Specimen):
 
     def wanted(self, bar):
         return self.side * (len(self.closes[bar.bar_type.instrument_id]) % 2)
+
+
+class DiceConfig(SpecimenConfig, frozen=True, kw_only=True):
+    """Settings of a strategy that throws dice."""
+
+    dice: int = 0
+
+
+class ThrowsDice(Specimen):
+    """Long or short for a day, as its dice say: no setting knows anything. Without dice it is long."""
+
+    def prepare(self):
+        self.rng = random.Random(self.settings.dice)
+
+    def wanted(self, bar):
+        if not self.settings.dice:
+            return 1
+        return self.rng.choice((1, -1)) if bar.ts_event % (24 * 3_600 * 10**9) == 0 else None
+
+
+DICE = StrategySpec(name="dice", strategy=ThrowsDice, config=DiceConfig)
 
 
 class HoldsOn(Specimen):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 import subprocess
 import sys
@@ -15,8 +17,11 @@ from framework_proving import evidence, runners
 from framework_proving.folds import folds
 from framework_proving.overfit import over_fit
 from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
+from nautilus_trader.model import Quantity
 
 from framework import Study, configuration_hash
+from framework.testkit import simulate
+from framework.testkit.nodes import plan_strategy
 
 CHECKOUT = Path(__file__).resolve().parents[4]
 QUICKSTART = CHECKOUT / "examples" / "quickstart" / "node.yaml"
@@ -144,6 +149,47 @@ def test_a_few_days_of_a_grid_are_not_enough_evidence():
     assert over_fit(plans, runners.local(2)).verdict == "not enough evidence"
 
 
+@pytest.fixture
+def dice(tmp_path, monkeypatch):
+    """Plans of a strategy that throws dice, one for each, on a market that rises by so many ticks an hour."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    outsiders = importlib.import_module("outsiders")
+    market = simulate(tmp_path / "market", ["EURUSD"], length=24 * 150, seed=3)
+
+    def plans(settings, rise):
+        found = {}
+        for number, thrown in enumerate(settings):
+            config = outsiders.DiceConfig(
+                bar_types=list(market.bar_types), quantity=Quantity.from_int(100_000), dice=thrown
+            )
+            plan = plan_strategy(outsiders.DICE, config, catalog=market.catalog)
+            if rise:
+                rows = tuple(
+                    row._replace(prices=tuple(price + n * rise for price in row.prices))
+                    for n, row in enumerate(market.tapes[0].rows)
+                )
+                tape = dataclasses.replace(market.tapes[0], rows=rows)
+                plan = Study.on(plan, [tape], tmp_path / f"risen-{number}")
+            found[number] = plan
+        return found
+
+    return plans
+
+
+def test_the_best_of_twelve_dice_is_found_to_be_luck_in_the_engine(dice):
+    verdict = over_fit(dice(range(1, 13), rise=0), runners.local(2), currency="USD")
+    assert verdict.evidence["trading"] == 12
+    assert verdict.evidence["best_yearly_sharpe"] > 1  # which looks like something
+    assert verdict.verdict == "biased", verdict
+
+
+def test_a_setting_that_is_better_all_the_time_is_clean_in_the_engine(dice):
+    """Who is long where prices rise by 0.4 % a day, among seven that throw dice."""
+    verdict = over_fit(dice(range(8), rise=18), runners.local(2), currency="USD")
+    assert verdict.verdict == "clean", verdict
+    assert verdict.evidence["overfit_probability"] == 0.0
+
+
 # the command, from a walk to a record that live mode reads
 
 
@@ -187,6 +233,9 @@ def test_a_walk_leaves_a_record_of_the_settings_to_go_on_with(node):
     assert record["figures"]["trials"] == 2
     assert record["method"]["folds"] == facts["folds"]
     assert record["data"]
+    page = Path(facts["page"]).read_text(encoding="utf-8")
+    assert "Walk forward of walked: failed" in page
+    assert "NOT TAKEN" in page
     assert time.time() - began < 300
 
 

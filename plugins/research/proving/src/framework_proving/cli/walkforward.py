@@ -82,6 +82,10 @@ def walkforward(
     currency: Annotated[
         str | None, typer.Option(help="Of the equity that is judged.", show_default=False)
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The page; walks/NAME.html in the report folder by default.", show_default=False),
+    ] = None,
     dask: Dask = None,
     workers: Workers = None,
     catalog: Catalog = None,
@@ -168,7 +172,10 @@ def walkforward(
         "earlier trials": earlier,
     }
     paths = _promote(study, judged, method)
-    _show(plan.name, judged, paths, as_json=as_json, quiet=quiet)
+    from framework_proving.walk_page import page  # noqa: PLC0415 - plotting loads when there is something to plot
+
+    drawn = page(plan.name, judged).write(out or plan.report / "walks" / f"{plan.name}.html")
+    _show(plan.name, judged, paths, drawn, as_json=as_json, quiet=quiet)
     if judged.verdict != "passed":
         kind_of = CheckFailed if judged.verdict == "failed" else NotEnoughEvidence
         raise SystemExit(kind_of.exit_code)
@@ -213,7 +220,7 @@ def _promote(study: Study, judged: Judged, method: dict[str, Any]) -> list[Path]
     ]
 
 
-def _show(name: str, judged: Judged, paths: list[Path], *, as_json: bool, quiet: bool) -> None:
+def _show(name: str, judged: Judged, paths: list[Path], drawn: Path, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         facts = {
             "name": name,
@@ -226,6 +233,7 @@ def _show(name: str, judged: Judged, paths: list[Path], *, as_json: bool, quiet:
             "folds": list(judged.folds),
             "set": judged.point,
             "records": [str(path) for path in paths],
+            "page": str(drawn),
         }
         typer.echo(json.dumps(facts, indent=2))
         return
@@ -247,4 +255,5 @@ def _show(name: str, judged: Judged, paths: list[Path], *, as_json: bool, quiet:
             )
         lines += [f"  --set {path}={value}" for path, value in judged.point.items()]
         lines += [f"  record: {path}" for path in paths]
+        lines.append(f"  page: {drawn}")
     typer.echo(plain("\n".join(lines)))
