@@ -27,18 +27,26 @@ KEYS = {
 pytestmark = pytest.mark.parametrize("node", NODES, ids=[node.parent.name for node in NODES])
 
 
-def framework(*arguments):
+def framework(*arguments, cwd=None):
     command = [sys.executable, "-c", "from framework.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, cwd=cwd)
+
+
+def fresh_checkout(folder):
+    """The examples and the sample in a folder of their own, with nothing that a run leaves behind.
+
+    The sample is a copy: `framework check` notices whoever opens a file of the catalog, another test too.
+    """
+    shutil.copytree(EXAMPLES.parent / "catalog" / "sample", folder / "catalog" / "sample")
+    left_out = shutil.ignore_patterns("reports", "registry", "promotions", "*.key", "*.pub")
+    shutil.copytree(EXAMPLES, folder / "examples", ignore=left_out)
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """The examples in a folder of their own, with the models that some of them need trained as they say."""
     folder = tmp_path_factory.mktemp("checkout")
-    (folder / "catalog").symlink_to(EXAMPLES.parent / "catalog")
-    left_out = shutil.ignore_patterns("reports", "registry", "*.key", "*.pub")
-    shutil.copytree(EXAMPLES, folder / "examples", ignore=left_out)
+    fresh_checkout(folder)
     for recipe in sorted(folder.glob("examples/*/train.yaml")):
         key, registry = recipe.with_name("model.key"), recipe.with_name("registry")
         for words in (
@@ -130,6 +138,29 @@ def test_each_command_of_its_readme_is_one(node):
     assert commands
     for command in commands:
         assert framework(*command.split(), "--help").returncode == 0, command
+
+
+@pytest.mark.slow
+def test_the_commands_of_its_readme_end_as_it_says(node, tmp_path, monkeypatch):
+    """All of them, in their order, on a fresh checkout: with what exit code, and what a walk prints."""
+    monkeypatch.delenv("FRAMEWORK_UNPROVEN", raising=False)  # which lets the other tests go live
+    fresh_checkout(tmp_path)
+    text = (node.parent / "README.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert lines
+    for line in lines:
+        command, _, comment = line.partition(" # ")
+        expected = int(comment.removeprefix("exit code ").partition(":")[0]) if comment else 0
+        words = command.split()
+        assert words[0] == "framework"
+        done = framework(*words[1:], cwd=tmp_path)
+        assert done.returncode == expected, (line, done.stdout, done.stderr)
+        if words[1] == "walkforward":
+            said = done.stdout.partition("  record: ")[0]
+            assert said in text, said
+        if "live" in words:
+            refused = done.stderr.splitlines()[0]
+            assert refused[refused.index("strategy ") :] in text, refused
 
 
 @pytest.mark.slow

@@ -210,7 +210,7 @@ def test_bounds_and_objectives_are_read():
 
 def test_the_page_names_settings_shortly_and_warns(study):
     wanted = search(trials=30)
-    text = picture.page("quickstart", wanted, optimise(study, wanted, invented))
+    text = picture.page("quickstart", wanted, optimise(study, wanted, invented)).html()
     assert "looks better than it is" in text
     assert "entry_band" in text
     assert BAND not in text

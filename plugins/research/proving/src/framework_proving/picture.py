@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -12,43 +11,32 @@ import plotly.graph_objects as go
 from optuna import visualization
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
+from framework_proving.sheet import Sheet
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from framework_proving.optimise import Outcome, Search
 
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; } th, td { padding: .2rem .8rem .2rem 0; text-align: right; }
-th { font-weight: 600; border-bottom: 1px solid; } p { max-width: 46rem; }
-"""
 SHOWN = 10
 ENOUGH = 4
 """Trials that it takes to say which setting mattered."""
 
 
-def page(name: str, search: Search, outcome: Outcome) -> str:
-    """The page as HTML, with everything it needs inside."""
+def page(name: str, search: Search, outcome: Outcome) -> Sheet:
+    """The page."""
     shorts = short_names([axis.path for axis in search.axes])
-    intro = (
-        f"<p>{len(outcome.tried)} trials of {outcome.distinct} different settings, seed {search.seed}. "
+    sheet = Sheet(f"Optimisation of {name}")
+    sheet.text(
+        f"{len(outcome.tried)} trials of {outcome.distinct} different settings, seed {search.seed}. "
         f"The best of {outcome.distinct} looks better than it is: part of it is luck. "
-        "<code>framework walkforward</code> judges the choice on data that no trial has seen.</p>"
+        "`framework walkforward` judges the choice on data that no trial has seen."
     )
-    parts = [
-        f"<h1>Optimisation of {html.escape(name)}</h1>",
-        intro,
-        _table(search, outcome, shorts),
-    ]
-    script = True
+    _best(sheet, search, outcome, shorts)
     for title, figure in _figures(search, outcome, shorts):
-        parts.append(f"<h2>{html.escape(title)}</h2>")
-        parts.append(figure.to_html(full_html=False, include_plotlyjs=script, default_height="420px"))
-        script = False
-    head = f'<meta charset="utf-8"><title>{html.escape(name)}</title><style>{STYLE}</style>'
-    return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+        sheet.heading(title)
+        sheet.figure(figure)
+    return sheet
 
 
 def short_names(paths: Sequence[str]) -> dict[str, str]:
@@ -57,18 +45,18 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
     return {path: end if ends.count(end) == 1 else path for path, end in zip(paths, ends, strict=True)}
 
 
-def _table(search: Search, outcome: Outcome, shorts: dict[str, str]) -> str:
+def _best(sheet: Sheet, search: Search, outcome: Outcome, shorts: dict[str, str]) -> None:
     if not outcome.best:
-        return (
-            "<p><strong>No trial keeps every constraint and has the figure that was looked for.</strong></p>"
-        )
+        sheet.text("No trial keeps every constraint and has the figure that was looked for.")
+        return
     goals = [objective.wanted for objective in search.objectives]
-    heads = "".join(f"<th>{html.escape(text)}</th>" for text in ("trial", *shorts.values(), *goals))
-    lines = []
-    for each in outcome.best[:SHOWN]:
-        cells = [str(each.number), *(each.point[path] for path in shorts), *(f"{v:.4g}" for v in each.values)]
-        lines.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    sheet.table(
+        ("trial", *shorts.values(), *goals),
+        [
+            (each.number, *(each.point[path] for path in shorts), *(f"{v:.4g}" for v in each.values))
+            for each in outcome.best[:SHOWN]
+        ],
+    )
 
 
 def _figures(search: Search, outcome: Outcome, shorts: dict[str, str]) -> Iterator[tuple[str, go.Figure]]:
@@ -109,11 +97,9 @@ def _figures(search: Search, outcome: Outcome, shorts: dict[str, str]) -> Iterat
 
 
 def _plain(figure: Any, shorts: dict[str, str]) -> go.Figure:
-    """The figure with short names in it, and without a title of its own."""
+    """The figure with short names in it."""
     text = figure.to_json()
     for path in sorted(shorts, key=len, reverse=True):
         text = text.replace(json.dumps(path)[1:-1], json.dumps(shorts[path])[1:-1])
     text = text.replace("Hyperparameter Importance", "share").replace('"Hyperparameter"', '""')
-    plain = go.Figure(json.loads(text))
-    plain.update_layout(title=None, margin={"t": 20, "l": 60, "r": 20, "b": 60})
-    return plain
+    return go.Figure(json.loads(text))

@@ -29,11 +29,12 @@ def page(name: str, judged: Judged) -> Sheet:
     """
     sheet = Sheet(f"Walk forward of {name}: {judged.verdict}")
     sheet.text(SAYS[judged.verdict])
+    beat = judged.figures["Sharpe ratio to beat, yearly"]
     sheet.text(
         f"{len(judged.folds)} times settings were chosen on the past and run on what followed. Only what "
         f"followed counts: {judged.figures['days']} days, {judged.figures['return']:+.2%} in all. "
-        f"{judged.figures['trials']} different settings were tried, and the best of so many that know "
-        f"nothing is expected to show a yearly Sharpe ratio of {judged.figures['Sharpe ratio to beat, yearly']:.2f}."
+        f"{judged.figures['trials']} different settings were tried; the best of so many that know nothing is "
+        f"expected to show a yearly Sharpe ratio of {beat:.2f}."
     )
     sheet.heading("The hurdles")
     sheet.table(
@@ -82,7 +83,7 @@ def page(name: str, judged: Judged) -> Sheet:
             if figure in judged.figures
         ],
     )
-    sheet.heading("To go on with")
+    sheet.heading("To go on with" if judged.verdict == "passed" else "What it would have gone on with")
     sheet.text(_settings(judged.point) or "the settings in the file")
     return sheet
 

@@ -212,9 +212,9 @@ def _write(folder: Path, name: str, search: Search, outcome: Outcome) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(lines).to_csv(folder / "trials.csv", index=False)
-        (folder / "optimisation.html").write_text(picture.page(name, search, outcome), encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"the results cannot be written: {error}", where=str(folder)) from error
+    picture.page(name, search, outcome).write(folder / "optimisation.html")
 
 
 def _show(name: str, search: Search, outcome: Outcome, folder: Path, *, as_json: bool, quiet: bool) -> None:
