@@ -23,7 +23,7 @@ from framework.specs import Deployment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from framework.config import LoadedConfig, NodeConfig
+    from framework.config import LoadedConfig, NodeConfig, RiskEntry
     from framework.plugins import Kind, Offer, Plugins
     from framework.specs import FilterSpec, Mode, RiskSpec, StrategySpec, VenueSpec
 
@@ -114,7 +114,7 @@ class Plan:
     Attributes:
         name: The node's name; the folder of its file by default.
         mode: How it runs.
-        config: The configuration it came from.
+        config: The configuration it came from, without the entries that are switched off.
         catalog: Where the data is.
         start: First nanosecond of data to replay, or None for the first there is.
         end: Last nanosecond of data to replay, or None for the last there is.
@@ -168,8 +168,18 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
     parts = _Parts(loaded, plugins, mode or node.mode)
     venues = tuple(parts.venue(index) for index in range(len(node.venues)))
     streams = tuple(parts.stream(index, venues) for index in range(len(node.data)))
-    strategies = tuple(parts.strategy(index, streams) for index in range(len(node.strategies)))
-    rules = tuple(parts.rule(index, strategies, streams) for index in range(len(node.risk)))
+    strategies = tuple(
+        parts.strategy(index, streams) for index, entry in enumerate(node.strategies) if entry.enabled
+    )
+    if not strategies:
+        raise parts.error(
+            "every strategy is switched off, so there is nothing to run",
+            ("strategies", 0, "enabled"),
+            "Take `enabled: false` out of one.",
+        )
+    rules = tuple(
+        parts.rule(index, strategies, streams) for index in range(len(node.risk)) if parts.judges(index)
+    )
     filters = [strategy.filter for strategy in strategies if strategy.filter is not None]
     parts_used: list[VenuePlan | StrategyPlan | FilterPlan | RulePlan] = [
         *venues,
@@ -181,7 +191,11 @@ def compose(loaded: LoadedConfig, plugins: Plugins, mode: Mode | None = None) ->
     return Plan(
         name=node.name or loaded.directory.name or "node",
         mode=parts.mode,
-        config=node,
+        config=msgspec.structs.replace(
+            node,
+            strategies=[entry for entry in node.strategies if entry.enabled],
+            risk=[parts.narrowed(index) for index in range(len(node.risk)) if parts.judges(index)],
+        ),
         catalog=_resolve(loaded.directory, node.catalog),
         start=to_nanos(node.start) if node.start else None,
         end=to_nanos(node.end, end_of_day=True) if node.end else None,
@@ -216,7 +230,7 @@ class _Parts:
         plan = VenuePlan(entry.name, offer, config)
         if self.mode not in plan.spec.modes:
             modes = ", ".join(sorted(plan.spec.modes)) or "none"
-            raise self._error(
+            raise self.error(
                 f'venue "{entry.name}" cannot run in mode {self.mode}',
                 ("venues", index, "use"),
                 f"{offer.owner} supports: {modes}.",
@@ -235,7 +249,7 @@ class _Parts:
         names = [venue.name for venue in venues]
         wanted = str(stream.instrument_id.venue)
         if wanted not in names:
-            raise self._error(
+            raise self.error(
                 f'{stream.name} trades at venue "{wanted}", which is not under venues',
                 ("data", index, stream.kind),
                 _nearest(wanted, names, "venues"),
@@ -248,7 +262,7 @@ class _Parts:
         here = ("strategies", index, "config")
         for path, value in market_names(config):
             if not _has_data(value, streams):
-                raise self._error(
+                raise self.error(
                     f'strategy "{entry.id}" needs {value}, and no data entry provides it',
                     (*here, *path),
                     _nearest(str(value), [stream.name for stream in streams], "data"),
@@ -262,7 +276,7 @@ class _Parts:
             return None
         at = ("strategies", index, "filter")
         if not hasattr(strategy.spec.strategy, "signal_filter"):  # type: ignore[union-attr]
-            raise self._error(
+            raise self.error(
                 f'strategy "{entry.id}" asks no filter about its entries',
                 at,
                 f"{strategy.owner} would trade as if there was none. Remove it.",
@@ -290,21 +304,37 @@ class _Parts:
         entry = self.node.risk[index]
         offer, config = self._part("risk", "risk", index, entry.use)
         known = tuple(strategy.id for strategy in strategies)
+        written = [strategy.id for strategy in self.node.strategies]
         for position, name in enumerate(entry.strategies or ()):
-            if name not in known:
-                raise self._error(
+            if name not in written:
+                raise self.error(
                     f'risk rule "{entry.id or entry.use}" covers strategy "{name}", which is not in the file',
                     ("risk", index, "strategies", position),
-                    _nearest(name, list(known), "strategies"),
+                    _nearest(name, written, "strategies"),
                 )
         for path, value in market_names(config):
             if not _has_data(value, streams):
-                raise self._error(
+                raise self.error(
                     f'risk rule "{entry.id or entry.use}" names {value}, and no data entry provides it',
                     ("risk", index, "config", *path),
                     _nearest(str(value), [stream.name for stream in streams], "data"),
                 )
-        return RulePlan(entry.id or entry.use, offer, config, tuple(entry.strategies or known))
+        return RulePlan(entry.id or entry.use, offer, config, tuple(self.narrowed(index).strategies or known))
+
+    def judges(self, index: int) -> bool:
+        """Whether a rule is switched on, and any of the strategies it names is."""
+        entry = self.node.risk[index]
+        return entry.enabled and self.narrowed(index).strategies != []
+
+    def narrowed(self, index: int) -> RiskEntry:
+        """A rule's entry, without the strategies that are switched off."""
+        entry = self.node.risk[index]
+        off = {strategy.id for strategy in self.node.strategies if not strategy.enabled}
+        if not off or entry.strategies is None:
+            return entry
+        return msgspec.structs.replace(
+            entry, strategies=[name for name in entry.strategies if name not in off]
+        )
 
     def _part(self, kind: Kind, section: str, index: int, use: str) -> tuple[Offer, Any]:
         offer = self._found(kind, (section, index, "use"), use)
@@ -319,7 +349,7 @@ class _Parts:
         spec: Any = offer.spec
         return configuration.decode(self.loaded.document, at, spec.config, owner=offer.owner)
 
-    def _error(self, message: str, at: tuple[str | int, ...], remedy: str) -> CompositionError:
+    def error(self, message: str, at: tuple[str | int, ...], remedy: str) -> CompositionError:
         return CompositionError(
             message, where=self.loaded.document.where(at), path=configuration.yaml_path(at), remedy=remedy
         )

@@ -74,6 +74,14 @@ class FilterEntry(Entry, frozen=True, kw_only=True):
     config: Settings = msgspec.field(default_factory=dict)
 
 
+type Enabled = Annotated[
+    bool,
+    msgspec.Meta(
+        description="Whether the entry counts; with false it is passed over, its plugin need not be there."
+    ),
+]
+
+
 class StrategyEntry(Entry, frozen=True, kw_only=True):
     """A strategy to run."""
 
@@ -82,6 +90,7 @@ class StrategyEntry(Entry, frozen=True, kw_only=True):
         msgspec.Meta(description="What orders, reports and risk rules call it.", examples=["eurusd-vwap"]),
     ]
     use: Annotated[Use, msgspec.Meta(examples=["vwap"])]
+    enabled: Enabled = True
     config: Settings = msgspec.field(default_factory=dict)
     filter: Annotated[
         FilterEntry | None,
@@ -107,6 +116,7 @@ class RiskEntry(Entry, frozen=True, kw_only=True):
         Annotated[list[Name], msgspec.Meta(min_length=1)] | None,
         msgspec.Meta(description="The ids of the strategies it judges; all of them by default."),
     ] = None
+    enabled: Enabled = True
     config: Settings = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:

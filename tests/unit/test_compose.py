@@ -132,6 +132,39 @@ def test_a_plan_names_every_part_and_where_it_came_from(tmp_path, installed):
     assert {"framework", "nautilus_trader"} <= plan.versions.keys()
 
 
+OFF = {"id": "off", "use": "not_installed", "enabled": False}
+
+
+def test_an_entry_that_is_switched_off_is_passed_over_even_if_nobody_offers_it(tmp_path, installed):
+    plan = composed(
+        tmp_path,
+        installed,
+        strategies=[OFF, *node()["strategies"]],
+        risk=[
+            {"use": "cap", "strategies": ["off", "t"]},
+            {"use": "cap", "id": "only-off", "strategies": ["off"]},
+            {"use": "not_installed", "enabled": False},
+        ],
+    )
+    assert [strategy.id for strategy in plan.strategies] == ["t"]
+    assert [(rule.id, rule.strategies) for rule in plan.rules] == [("cap", ("t",))]
+
+
+def test_what_is_switched_off_is_in_no_resolved_configuration(tmp_path, installed):
+    from framework.engine.outcome import resolved
+
+    risk = [{"use": "cap", "strategies": ["off", "t"]}, {"use": "sizer", "enabled": False}]
+    written = resolved(composed(tmp_path, installed, strategies=[OFF, *node()["strategies"]], risk=risk))
+    assert [entry["id"] for entry in written["strategies"]] == ["t"]
+    assert [(entry["use"], entry["strategies"]) for entry in written["risk"]] == [("cap", ["t"])]
+
+
+def test_a_node_with_every_strategy_switched_off_is_refused(tmp_path, installed):
+    with pytest.raises(CompositionError, match="every strategy is switched off") as refused:
+        composed(tmp_path, installed, strategies=[OFF])
+    assert refused.value.path == "strategies[0].enabled"
+
+
 def test_relative_paths_start_at_the_file_and_absolute_ones_stay(tmp_path, installed):
     plan = composed(tmp_path, installed, catalog="../data", report={"directory": str(tmp_path / "away")})
     assert plan.catalog == tmp_path / "data"
