@@ -40,7 +40,8 @@ def test_what_numba_compiled_is_code_when_it_is_written_and_when_it_is_read(comp
             assert compiled().twice(21) == 42
     kept = [path.suffix for path in tmp_path.rglob("*") if path.suffix in {".nbi", ".nbc"}]
     assert sorted(kept) == [".nbc", ".nbi"]
-    assert outside.seen == []
+    # Numba asks every distribution on the path for extensions, and other tests may have put some there.
+    assert [place for place in outside.seen if place.startswith(os.path.realpath(tmp_path))] == []
 
 
 @pytest.mark.parametrize("name", ["signals.csv", "nbi", "model.nbi.csv", "calls.tmp.0a1b", "x.nbi.tmp.zz"])
