@@ -187,9 +187,10 @@ class RiskRuleKit(Kit):
         needs(self._unsteady(judgement) or self._broken(judgement), because="it is not steady or not sound")
         expect(judgement.fresh, if_fails="verdicts depend on the order of a set or on the process's state.")
 
-    @staticmethod
-    def _broken(judgement: Judgement) -> str | None:
-        return next(iter(judgement.plain[0].problems.values()), None) or judgement.plain[1].failure
+    def _broken(self, judgement: Judgement) -> str | None:
+        allowed = {"trap"} if self.may_deny_exits else set()
+        problems = judgement.plain[0].problems
+        return next((problems[name] for name in problems if name not in allowed), judgement.plain[1].failure)
 
     @staticmethod
     def _unsteady(judgement: Judgement) -> str | None:
