@@ -88,11 +88,12 @@ class Driven(Strategy):
     def do_cancel_all(self):
         self.cancel_all_orders(PERP)
 
-    def do_modify(self, name, qty=None, price=None):
+    def do_modify(self, name, qty=None, price=None, trigger=None):
         self.modify_order(
             ClientOrderId(name),
             quantity=Quantity.from_str(qty) if qty else None,
             price=Price.from_str(price) if price else None,
+            trigger_price=Price.from_str(trigger) if trigger else None,
         )
 
 

@@ -140,6 +140,39 @@ def test_orders_are_changed_and_cancelled(sim, node):
     assert sim.truth()["algos"][0]["algoStatus"] == "CANCELED"
 
 
+@pytest.mark.slow
+def test_a_stop_is_replaced_as_it_is_trailed_and_gone_before_an_exit_by_hand(sim, node, until):
+    """Binance changes no conditional order: a new one is sent, and the old one cancelled."""
+    stop = {"kind": "stop_market", "side": "SELL", "reduce_only": True, "trigger_type": "LAST_PRICE"}
+    node.submit("A-1")
+    node.wait("OrderFilled", id="A-1")
+    node.submit("S-1", **stop, trigger_price="59000.0")
+    node.wait("OrderAccepted", id="S-1")
+    node.do("modify", name="S-1", trigger="59100.0")
+    node.wait("OrderModifyRejected", id="S-1")
+    node.submit("S-2", **stop, trigger_price="59100.05")
+    assert "-4014" in node.wait("OrderRejected", id="S-2")["reason"]
+    for old, new, trigger in (("S-1", "S-3", "59100.0"), ("S-3", "S-4", "59200.0")):
+        node.submit(new, **stop, trigger_price=trigger)
+        node.wait("OrderAccepted", id=new)
+        node.do("cancel", name=old)
+        node.wait("OrderCanceled", id=old)
+    told = {
+        a["clientAlgoId"].removeprefix("x-aHRE4BCj-R"): (a["algoStatus"], a["triggerPrice"])
+        for a in sim.truth()["algos"]
+    }
+    assert told["S-4"][0] == "NEW"
+    assert Decimal(told["S-4"][1]) == 59_200
+    assert {told[name][0] for name in ("S-1", "S-3")} == {"CANCELED"}
+    node.do("cancel", name="S-4")
+    node.wait("OrderCanceled", id="S-4")
+    node.submit("A-2", side="SELL", reduce_only=True)
+    node.wait("OrderFilled", id="A-2")
+    sim.quote("58000.0", "58000.1")
+    assert sim.position() == "0"
+    assert [a for a in sim.truth()["algos"] if a["algoStatus"] == "NEW"] == []
+
+
 @pytest.mark.parametrize(
     ("order", "code"),
     [

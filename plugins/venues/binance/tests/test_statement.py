@@ -39,20 +39,28 @@ def test_positions_and_orders_are_those_at_the_exchange(sim, account):
     sim.control("/trade", symbol="BTCUSDT", side="SELL", quantity="0.005")
     send = api(config, 5_000).signed
     order = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.010"}
-    send(
-        "POST",
-        "/fapi/v1/order",
-        **order,
-        type="LIMIT",
-        timeInForce="GTC",
-        price="59000.0",
-        newClientOrderId="A-1",
-    )
+    resting = {"type": "LIMIT", "timeInForce": "GTC", "price": "59000.0"}
+    send("POST", "/fapi/v1/order", **order, **resting, newClientOrderId="A-1")
     conditional = {"algoType": "CONDITIONAL", "type": "STOP_MARKET", "triggerPrice": "61000.0"}
     send("POST", "/fapi/v1/algoOrder", **order, **conditional, clientAlgoId="A-2")
     assert ask() == Statement({BOTH[0]: Decimal("-0.005")}, frozenset({"A-1", "A-2"}))
     send("DELETE", "/fapi/v1/order", symbol="BTCUSDT", origClientOrderId="A-1")
     assert ask().orders == {"A-2"}
+    send("POST", "/fapi/v1/order", **order, **resting, newClientOrderId="x-aHRE4BCj-RA-3")
+    assert ask().orders == {"A-2", "A-3"}
+    send("POST", "/fapi/v1/order", **order, **resting, newClientOrderId="x-aHRE4BCj-T0001")
+    with pytest.raises(RunError, match="whose it is"):
+        ask()
+
+
+def test_the_ids_are_those_that_the_engines_adapter_was_given(account, sim, node):
+    node.submit("A-1", kind="limit", price="59000.0")
+    node.submit("A-2", kind="stop_market", side="SELL", trigger_price="59000.0", trigger_type="LAST_PRICE")
+    node.submit("O-20261125-140011-001-003e-3", kind="limit", price="59000.0")
+    for name in ("A-1", "A-2", "O-20261125-140011-001-003e-3"):
+        node.wait("OrderAccepted", id=name)
+    stated = clients("BINANCE", account()).statement()
+    assert stated.orders == {"A-1", "A-2", "O-20261125-140011-001-003e-3"}
 
 
 def test_a_refusal_is_no_answer(account):

@@ -5,13 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from framework import Statement, nanoseconds
+from framework import RunError, Statement, nanoseconds
 from framework_binance.signing import api
 
 if TYPE_CHECKING:
     from framework_binance.config import BinanceConfig
 
 MS = 1_000_000
+MARK = "x-aHRE4BCj-"
+"""What the engine's adapter writes before an id, and then how the rest is written."""
+WHOLE = f"{MARK}R"
+"""The rest is the id itself."""
 
 
 def statement(config: BinanceConfig) -> Statement:
@@ -29,5 +33,23 @@ def statement(config: BinanceConfig) -> Statement:
             positions[str(instrument)] = held
         plain = binance.signed("GET", "/fapi/v1/openOrders", symbol=symbol)
         stops = binance.signed("GET", "/fapi/v1/openAlgoOrders", symbol=symbol)
-        orders |= {row["clientOrderId"] for row in plain} | {row["clientAlgoId"] for row in stops}
+        orders |= {_ours(row["clientOrderId"]) for row in plain} | {
+            _ours(row["clientAlgoId"]) for row in stops
+        }
     return Statement(positions, frozenset(orders))
+
+
+def _ours(client_order_id: str) -> str:
+    """The node's own id of an order; the engine's adapter marks those that are short enough as its own.
+
+    Raises:
+        RunError: It was marked in a way that is not known here: whose order it is cannot be said.
+    """
+    if not client_order_id.startswith(MARK):
+        return client_order_id
+    if not client_order_id.startswith(WHOLE):
+        raise RunError(
+            f"Binance has an open order {client_order_id}, and this does not tell whose it is",
+            remedy="Look at Binance.",
+        )
+    return client_order_id.removeprefix(WHOLE)
