@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from framework import RunError
+
 GUARD = {"use": "price_guard", "config": {"max_mark_age": "2s"}}
 
 
@@ -59,11 +61,12 @@ def latched(node):
 
 @pytest.mark.slow
 def test_fault_22_fifteen_hundred_resting_orders_are_cancelled_within_a_second(market, node_on, until):
-    node = node_on(market, venue={"rate": 5_000}).start()
+    unhurried = {"timeout": "10s", "window": "30s", "lease": "30s"}  # 1,500 orders take a slow disk its time
+    node = node_on(market, venue={"rate": 5_000, **unhurried}).start()
     for batch in range(20):
         node.do("rest", count=75, price="1.05000", prefix=f"R{batch}")
         until(lambda: len(market.orders("OPEN")) >= 75 * (batch + 1), node.log)  # noqa: B023 - asked at once
-        time.sleep(0.3)
+        time.sleep(1)  # the engine takes a hundred submissions a second
     assert len(market.orders("OPEN")) == 1_500
     latched = node.framework("node", "kill", node.file, "--why", "a test")
     assert latched.returncode == 0, latched.stderr
@@ -101,7 +104,8 @@ def test_fault_23_nothing_is_called_flat_while_the_exchange_is_down(market, node
     market.fault("status", on="any", code=503, count=1_000_000)
     until(lambda: "VENUE_DOWN" in str(probe(node)), node.log)
     done = node.framework("node", "flatten", node.file, "--why", "a test")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == RunError.exit_code, done.stderr
+    assert "NOT known to be flat" in done.stderr
     assert "flat" not in done.stdout.replace("flatten", "")
     time.sleep(2)
     assert node.heartbeat()["positions"]["one"] == {"EUR/USD.SIM": "100"}
@@ -154,7 +158,7 @@ def test_fault_25_reduce_only_when_flat_and_an_overshoot_are_denied(market, node
 
 
 @pytest.mark.parametrize(
-    "price", ["NaN", *(pytest.param(price, marks=pytest.mark.slow) for price in ("none", "stale"))]
+    "price", ["NaN", *(pytest.param(price, marks=pytest.mark.slow) for price in ("gone", "stale"))]
 )
 def test_fault_26_a_market_order_without_a_good_price_is_denied(market_with, node_on, price):
     market = market_with()
@@ -168,13 +172,10 @@ def test_fault_26_a_market_order_without_a_good_price_is_denied(market_with, nod
         time.sleep(0.3)
     else:
         market.kill()
+        time.sleep(2.5)
     node.do("submit", side="BUY", qty="100", name="A-1")
-    if price == "none":
-        told = node.wait("OrderDenied", id="A-1")
-        assert told["reason"]
-        return
     assert "old" in node.wait("OrderDenied", id="A-1")["reason"]
-    assert market.orders() == []
+    assert price == "gone" or market.orders() == []
 
 
 def test_fault_27_a_runaway_strategy_is_stopped_alone_and_stays_so(market, node_on, until):

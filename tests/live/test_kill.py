@@ -128,7 +128,7 @@ def test_fifteen_hundred_orders_are_cancelled_in_a_moment(exchange_with, node_on
     until(lambda: not exchange.open_orders(), node.log, 60)
     changed = [order["changed_ns"] for order in exchange.truth()["orders"]]
     assert len(changed) == count
-    record = next(row for row in node.rows("operator"))
+    record = next(row for row in node.rows("operator") if json.loads(row.body)["command"] == "kill")
     took = (max(changed) - record.ts) / 1e9
     assert record.ts >= latched
     assert took < 5, f"{took:.2f} s"  # one second on a quiet machine: `python -m benchmarks --rows kill`
