@@ -133,6 +133,8 @@ def node(tmp_path, environment):
         stdout=subprocess.DEVNULL,
         text=True,
         env=environment,
+        # Under nohup, as a machine may run the tests, it is ignored, and so the node would leave it alone.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     )
     heartbeat = tmp_path / "state" / "heartbeat.json"
     node.until(lambda: heartbeat.exists() and json.loads(heartbeat.read_text())["state"] == "running")
