@@ -48,6 +48,7 @@ from framework.specs import (
     Statement,
     StrategySpec,
     VenueSpec,
+    refuse_changes,
 )
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ __all__ = [
     "load_bars",
     "nanoseconds",
     "read_settings",
+    "refuse_changes",
     "refuse_repeats",
     "run_plan",
     "settings_of",

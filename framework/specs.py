@@ -43,6 +43,23 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
 
+def refuse_changes(old: PluginConfig, new: PluginConfig, *fields: str) -> None:
+    """Refuse new settings that differ in what cannot change while a strategy runs; for its `reconfigure`.
+
+    Args:
+        old: The settings it runs by.
+        new: The settings it is asked to run by.
+        *fields: What must stay as it is, because something that it remembers was built from it.
+
+    Raises:
+        ValueError: One of them differs.
+    """
+    for field in fields:
+        was, becomes = getattr(old, field), getattr(new, field)
+        if was != becomes:
+            raise ValueError(f"`{field}` cannot change while it runs ({was} -> {becomes}); restart the node")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySpec:
     """A NautilusTrader strategy offered under a name.

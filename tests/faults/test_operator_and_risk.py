@@ -41,10 +41,12 @@ def test_fault_09_a_full_disk_stops_new_orders_and_lets_cancels_pass(market, nod
     full = max(file.stat().st_size for file in node.state.glob("journal.db*"))
     assert grown
     resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (full, full))
+    since = time.time()
     node.do("submit", side="BUY", qty="100", name="A-1")
     for number in range(40):
         node.do("submit", side="BUY", qty="1", price="1.05000", name=f"F-{number}")
     until(lambda: "journal" in str(node.heartbeat().get("halted", "")) or latched(node), node.log)
+    assert time.time() - since <= 5.0, "told within five seconds"
     taken = {order["client_order_id"] for order in market.orders()}
     intended = {row.order_id for row in node.intents()}
     assert taken <= intended, "nothing left without a record"

@@ -227,8 +227,8 @@ def test_what_a_node_cannot_take_leaves_it_as_it_was(node):
         (lambda: node.said["risk"].pop(0), "this needs a restart: risk size-cap"),
         (lambda: node.said["venues"][0]["config"].update(leverage="20"), "restart: venue SIM: leverage"),
         (
-            lambda: node.said["strategies"][0]["config"].update(entry_band=3.0),
-            "strategy vwap-eurusd: entry_band",
+            lambda: node.said["strategies"][0]["config"].update(atr_period=9),
+            "`atr_period` cannot change while it runs (14 -> 9)",
         ),
         (lambda: node.said["risk"][0].update(strategies=["turns"]), "this needs a restart: risk size-cap"),
         (lambda: node.said["guard"].update(patience=None), "this needs a restart: guard: patience"),
@@ -251,6 +251,7 @@ def test_what_a_node_cannot_take_leaves_it_as_it_was(node):
     assert set(node.sizes(since)) == {"1000"}
 
     node.said = settings()
+    node.said["strategies"][0]["config"]["entry_band"] = 3.0
     node.said["strategies"][1]["config"]["quantity"] = "4000"
     node.said["guard"]["patience"] = 1
     node.write()

@@ -60,10 +60,6 @@ def test_a_file_that_says_the_same_changes_nothing(plan):
         (lambda said: said.update(log={"level": "info"}), "log"),
         (lambda said: said["risk"].pop(), "risk "),
         (lambda said: said["risk"].reverse(), "risk their order"),
-        (
-            lambda said: said["strategies"][0]["config"].update(entry_band=3.0),
-            "strategy breakout: entry_band",
-        ),
         (lambda said: said["venues"][0]["config"].update(leverage="3"), "venue SIM: leverage"),
         (lambda said: said.update(guard={"patience": None}), "guard: patience"),
     ],
@@ -71,6 +67,12 @@ def test_a_file_that_says_the_same_changes_nothing(plan):
 def test_what_a_node_is_made_of_needs_a_restart_and_is_named(plan, change, named):
     answer = asked(plan, change, approved=True)
     assert answer["why"].startswith("this needs a restart: " + named)
+
+
+def test_a_strategy_without_a_reconfigure_needs_a_restart(plan, monkeypatch):
+    monkeypatch.delattr(INSTALLED.find("strategy", "vwap").spec.strategy, "reconfigure")
+    answer = asked(plan, lambda said: said["strategies"][0]["config"].update(entry_band=3.0), approved=True)
+    assert answer["why"] == "this needs a restart: strategy breakout: entry_band"
 
 
 def test_a_longer_patience_is_to_be_approved_and_a_shorter_one_is_not(plan):
@@ -104,8 +106,6 @@ def test_only_a_lower_most_is_shown_to_be_tighter(field, old, new, expected):
 
 
 def test_new_settings_of_a_strategy_trade_live_only_when_promoted(plan, monkeypatch):
-    vwap = INSTALLED.find("strategy", "vwap").spec.strategy
-    monkeypatch.setattr(vwap, "reconfigure", lambda self, config: None, raising=False)
 
     def smaller(said):
         said["strategies"][0]["config"]["entry_band"] = 3.0
@@ -147,9 +147,7 @@ class Told:
 
 @pytest.mark.parametrize(("patience", "halted"), [(0, ["breakout"]), (1, [])])
 def test_a_strategy_that_cannot_be_put_back_is_halted(plan, monkeypatch, patience, halted):
-    monkeypatch.setattr(
-        INSTALLED.find("strategy", "vwap").spec.strategy, "reconfigure", Told.reconfigure, raising=False
-    )
+    monkeypatch.setattr(INSTALLED.find("strategy", "vwap").spec.strategy, "reconfigure", Told.reconfigure)
     said = deepcopy(SAID)
     said["strategies"][0]["config"]["entry_band"] = 3.0
     told, latched = Told(patience), []

@@ -386,3 +386,41 @@ def test_a_quantity_the_instrument_cannot_trade_stops_the_run(bench):
 def test_settings_that_make_no_sense_are_refused_with_what_to_write(bench, changes, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         bench.settings(**changes)
+
+
+# new settings while it runs
+
+
+def test_new_settings_count_from_the_next_decision_on(bench):
+    def wider(strategy, number):
+        if number == 4:
+            strategy.reconfigure(bench.settings(entry=1.45, stop=1.6))
+
+    bench.each_bar = wider
+    bench.play(rows(DIP), close_on_stop=False)  # the fourth close is 1.414 deviations below
+    assert bench.sent == []
+
+
+def test_a_smaller_size_is_the_next_entrys(bench):
+    def smaller(strategy, number):
+        if number == 4:
+            strategy.reconfigure(bench.settings(quantity="40"))
+
+    bench.each_bar = smaller
+    bench.play(rows([*DIP, 98]), close_on_stop=False)
+    assert [fill[1:3] for fill in bench.fills()] == [("BUY", 40)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"lookback": 5}, "`lookback`"), ({"stop_atr": 2.0}, "`stop_atr`"), ({"quantity": "0.5"}, "0.5")],
+)
+def test_what_it_cannot_take_changes_nothing(bench, change, said):
+    def ask(strategy, number):
+        if number == 3:
+            with pytest.raises(ValueError, match=said):
+                strategy.reconfigure(bench.settings(side="short", **change))
+
+    bench.each_bar = ask
+    bench.play(rows([*DIP, 98]), close_on_stop=False)
+    assert sides(bench) == [(4, "BUY", False)]

@@ -278,3 +278,37 @@ def test_a_quantity_the_instrument_cannot_trade_stops_the_run(bench):
 def test_settings_that_make_no_sense_are_refused(bench, changes, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         bench.settings(**changes)
+
+
+# new settings while it runs
+
+
+def test_new_settings_count_from_the_next_order_on(bench):
+    def smaller(strategy, number):
+        if number == 5:
+            strategy.reconfigure(bench.settings(quantity="40", side="long"))
+
+    bench.each_bar = smaller
+    bench.play(rows(UP_AGAIN), close_on_stop=False)
+    # 100 are held when 40 are asked for, and left whole; the short side is entered no more.
+    assert [fill[1:3] for fill in bench.fills()] == [("BUY", 100), ("SELL", 100), ("BUY", 40)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fast": 2}, "`fast`"),
+        ({"slow": 4}, "`slow`"),
+        ({"stop_atr": 2.0}, "`stop_atr`"),
+        ({"quantity": "0.5"}, "0.5"),
+    ],
+)
+def test_what_it_cannot_take_changes_nothing(bench, change, said):
+    def ask(strategy, number):
+        if number == 3:
+            with pytest.raises(ValueError, match=said):
+                strategy.reconfigure(bench.settings(side="short", **change))
+
+    bench.each_bar = ask
+    bench.play(rows([*UP, 104]), close_on_stop=False)
+    assert bench.sent == [(4, [("MARKET", "BUY", 100, "", False)])]

@@ -507,3 +507,51 @@ def test_a_quantity_the_instrument_cannot_trade_stops_the_run(bench):
 def test_settings_that_make_no_sense_are_refused_with_what_to_write(bench, changes, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         bench.settings(**changes)
+
+
+# new settings while it runs
+
+
+def test_new_settings_count_from_the_next_decision_on(bench):
+    def changed(strategy, number):
+        if number == 4:
+            strategy.reconfigure(bench.settings(quantity="40", stop_atr=1.0, close_on_stop=False))
+
+    bench.each_bar = changed
+    bench.play([*DIP, CALM], close_on_stop=False)
+    entry, stop, target = LONG_BRACKET
+    # 96 - 3.3333 = 92.6667, the tick below
+    expected = [(*entry[:2], 40, *entry[3:]), ("STOP_MARKET", "SELL", 40, "92.50", True)]
+    assert bench.sent == [(4, [*expected, (*target[:2], 40, *target[3:])])]
+
+
+def test_a_narrower_band_makes_no_crossing_of_a_close_that_was_beyond_it_already(bench):
+    # With a band of four, the close of 96, 2.63 deviations away, crosses nothing; with two, it stood beyond already.
+    def narrower(strategy, number):
+        if number == 5:
+            strategy.reconfigure(bench.settings(entry_band=2.0))
+
+    bench.each_bar = narrower
+    bench.play([*DIP, CALM], entry_band=4.0)
+    assert bench.sent == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mode": "breakout"}, "`mode`"),
+        ({"atr_period": 9}, "`atr_period`"),
+        ({"time_zone": "Europe/Berlin"}, "`time_zone`"),
+        ({"exits": "after_fill"}, "`exits`"),
+        ({"quantity": "0.5"}, "0.5"),
+    ],
+)
+def test_what_it_cannot_take_changes_nothing(bench, change, said):
+    def ask(strategy, number):
+        if number == 3:
+            with pytest.raises(ValueError, match=said):
+                strategy.reconfigure(bench.settings(side="short", **change))
+
+    bench.each_bar = ask
+    bench.play([*DIP, CALM], close_on_stop=False)
+    assert bench.sent == [(4, LONG_BRACKET)]

@@ -14,7 +14,7 @@ from nautilus_trader.indicators import AverageTrueRange, MovingAverageType, ZSco
 from nautilus_trader.model import OrderFilled, OrderSide, Price
 from nautilus_trader.trading import Strategy
 
-from framework import Holding, exact_size, tick_beyond
+from framework import Holding, exact_size, refuse_changes, tick_beyond
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar, BarType, InstrumentId
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from framework_mean_reversion.config import MeanReversionConfig
 
 _GOAL = "mean"
+_SIDES = {"long": (1,), "short": (-1,), "both": (1, -1)}
 
 
 class Line:
@@ -46,9 +47,7 @@ class MeanReversion(Strategy):
 
     def __init__(self, config: MeanReversionConfig) -> None:
         super().__init__(config)
-        self._settings = config
-        self._stop = inf if config.stop is None else config.stop
-        self._allowed = {"long": (1,), "short": (-1,), "both": (1, -1)}[config.side]
+        self._take(config)
         self._by_bars: dict[BarType, Line] = {}
         self._by_instrument: dict[InstrumentId, Line] = {}
 
@@ -110,6 +109,25 @@ class MeanReversion(Strategy):
         """Forget everything; `on_start` begins again."""
         self._by_bars.clear()
         self._by_instrument.clear()
+
+    def reconfigure(self, config: MeanReversionConfig) -> None:
+        """Go on with new settings: what is held stays, and is left by them.
+
+        Raises:
+            ValueError: One is of what an indicator remembers, turns stops on or off, or is no size here.
+        """
+        refuse_changes(self._settings, config, "bar_types", "lookback", "atr_period")
+        if (config.stop_atr is None) != (self._settings.stop_atr is None):
+            refuse_changes(self._settings, config, "stop_atr")
+        sizes = [exact_size(config.quantity, line.instrument) for line in self._by_bars.values()]
+        self._take(config)
+        for line, size in zip(self._by_bars.values(), sizes, strict=True):
+            line.quantity = size
+
+    def _take(self, config: MeanReversionConfig) -> None:
+        self._settings = config
+        self._stop = inf if config.stop is None else config.stop
+        self._allowed = _SIDES[config.side]
 
     def _enter(self, line: Line, bar: Bar, side: int) -> None:
         settings = self._settings

@@ -13,12 +13,15 @@ from nautilus_trader.indicators import AverageTrueRange, ExponentialMovingAverag
 from nautilus_trader.model import OrderFilled, OrderSide, Price
 from nautilus_trader.trading import Strategy
 
-from framework import Holding, exact_size, tick_beyond
+from framework import Holding, exact_size, refuse_changes, tick_beyond
 
 if TYPE_CHECKING:
     from nautilus_trader.model import Bar, BarType, InstrumentId
 
     from framework_trend.config import TrendConfig
+
+
+_SIDES = {"long": (1,), "short": (-1,), "both": (1, -1)}
 
 
 class Line:
@@ -44,7 +47,7 @@ class Trend(Strategy):
     def __init__(self, config: TrendConfig) -> None:
         super().__init__(config)
         self._settings = config
-        self._allowed = {"long": (1,), "short": (-1,), "both": (1, -1)}[config.side]
+        self._allowed = _SIDES[config.side]
         self._by_bars: dict[BarType, Line] = {}
         self._by_instrument: dict[InstrumentId, Line] = {}
 
@@ -112,6 +115,22 @@ class Trend(Strategy):
         """Forget everything; `on_start` begins again."""
         self._by_bars.clear()
         self._by_instrument.clear()
+
+    def reconfigure(self, config: TrendConfig) -> None:
+        """Go on with new settings: what is held stays, and is left by them.
+
+        Raises:
+            ValueError: One is of what an indicator remembers, turns stops on or off, or is no size here.
+        """
+        refuse_changes(self._settings, config, "bar_types", "fast", "slow", "atr_period")
+        if (config.stop_atr is None) != (self._settings.stop_atr is None):
+            refuse_changes(self._settings, config, "stop_atr")
+        sizes = [exact_size(config.quantity, line.instrument) for line in self._by_bars.values()]
+        self._settings, self._allowed = config, _SIDES[config.side]
+        for line, size in zip(self._by_bars.values(), sizes, strict=True):
+            line.quantity = size
+            if line.wanted not in self._allowed:
+                line.wanted = 0
 
     @staticmethod
     def _crossed(line: Line, spread: float) -> bool:

@@ -13,7 +13,7 @@ from nautilus_trader.indicators import AverageTrueRange, MovingAverageType
 from nautilus_trader.model import OrderFilled, OrderSide, Quantity
 from nautilus_trader.trading import Strategy
 
-from framework import Holding, Signal, SignalFilter, exact_size, tick_beyond
+from framework import Holding, Signal, SignalFilter, exact_size, refuse_changes, tick_beyond
 from framework_vwap.schedule import Schedule, Sessions
 from framework_vwap.session_vwap import SessionVwap
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nautilus_trader.model import Bar, BarType, ClientOrderId, InstrumentId, Price
 
     from framework_vwap.config import VwapConfig
+
+
+_SIDES = {"long": (1,), "short": (-1,), "both": (1, -1)}
 
 
 class Line:
@@ -31,6 +34,7 @@ class Line:
         "atr",
         "bars_flat",
         "beyond",
+        "distance",
         "holding",
         "instrument",
         "opened_before",
@@ -47,6 +51,7 @@ class Line:
         self.holding = Holding()
         self.session_end = 0
         self.opened_before = 0  # trades opened before this session
+        self.distance = 0.0  # of the last close from the VWAP
         self.beyond = 0  # the band the last close was beyond: 1 upper, -1 lower, 0 neither
         self.bars_flat = cooldown_bars  # bars closed since the last trade
         # An entry that was sent alone, with the prices of the stop and the target that are to follow it.
@@ -57,12 +62,15 @@ class Line:
         self.atr.handle_bar(bar)
         close = bar.close.as_double()
         self.vwap.update(bar.high.as_double(), bar.low.as_double(), close, bar.volume.as_double())
-        reach = entry_band * self.vwap.deviation
-        distance = close - self.vwap.value
-        beyond = 0 if reach <= 0.0 or -reach < distance < reach else 1 if distance > 0.0 else -1
-        crossed = beyond if beyond != self.beyond else 0
-        self.beyond = beyond
-        return crossed
+        self.distance = close - self.vwap.value
+        before = self.beyond
+        self.place(entry_band)
+        return self.beyond if self.beyond != before else 0
+
+    def place(self, entry_band: float) -> None:
+        """See which band the last close is beyond."""
+        reach, distance = entry_band * self.vwap.deviation, self.distance
+        self.beyond = 0 if reach <= 0.0 or -reach < distance < reach else 1 if distance > 0.0 else -1
 
     def start_session(self, end: int) -> None:
         """Forget the session before."""
@@ -80,11 +88,9 @@ class Vwap(Strategy):
 
     def __init__(self, config: VwapConfig) -> None:
         super().__init__(config)
-        self._settings = config
-        self._schedule = Schedule(config.schedule, config.time_zone)
+        self._take(config)
         self._sessions = Sessions(config.session_start, config.time_zone)
         self._toward = -1 if config.mode == "fade" else 1
-        self._allowed = {"long": (1,), "short": (-1,), "both": (1, -1)}[config.side]
         self._by_bars: dict[BarType, Line] = {}
         self._by_instrument: dict[InstrumentId, Line] = {}
 
@@ -146,6 +152,26 @@ class Vwap(Strategy):
         """Forget everything; `on_start` begins again."""
         self._by_bars.clear()
         self._by_instrument.clear()
+
+    def reconfigure(self, config: VwapConfig) -> None:
+        """Go on with new settings: what is held keeps its stop and target, and is left by them.
+
+        Raises:
+            ValueError: One is of what a session or an indicator remembers or of how exits travel, or it is no
+                size here.
+        """
+        fixed = "bar_types", "mode", "time_zone", "session_start", "atr_period", "exits"
+        refuse_changes(self._settings, config, *fixed)
+        sizes = [exact_size(config.quantity, line.instrument) for line in self._by_bars.values()]
+        self._take(config)
+        for line, size in zip(self._by_bars.values(), sizes, strict=True):
+            line.quantity = size
+            line.place(config.entry_band)
+
+    def _take(self, config: VwapConfig) -> None:
+        self._settings = config
+        self._schedule = Schedule(config.schedule, config.time_zone)
+        self._allowed = _SIDES[config.side]
 
     def _may_enter(self, line: Line) -> bool:
         settings = self._settings
