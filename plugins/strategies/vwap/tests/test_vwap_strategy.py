@@ -519,14 +519,14 @@ def test_new_settings_count_from_the_next_decision_on(bench):
 
     bench.each_bar = changed
     bench.play([*DIP, CALM], close_on_stop=False)
-    entry, stop, target = LONG_BRACKET
+    entry, _, target = LONG_BRACKET
     # 96 - 3.3333 = 92.6667, the tick below
     expected = [(*entry[:2], 40, *entry[3:]), ("STOP_MARKET", "SELL", 40, "92.50", True)]
     assert bench.sent == [(4, [*expected, (*target[:2], 40, *target[3:])])]
 
 
 def test_a_narrower_band_makes_no_crossing_of_a_close_that_was_beyond_it_already(bench):
-    # With a band of four, the close of 96, 2.63 deviations away, crosses nothing; with two, it stood beyond already.
+    # The close of 96, 2.63 deviations away, is within a band of four, and stood beyond one of two already.
     def narrower(strategy, number):
         if number == 5:
             strategy.reconfigure(bench.settings(entry_band=2.0))
