@@ -4,7 +4,9 @@
     >>> key
     Secret('env:BINANCE_API_KEY')
 
-The value is not kept here, so printing, logging, pickling or writing out a config shows only the reference.
+`env:NAME` is an environment variable, `vault:NAME` an entry of the vault, an encrypted file, and
+`keyring:SERVICE/NAME` an entry of the operating system's keyring. The value is not kept here, so printing,
+logging, pickling or writing out a config shows only the reference.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from framework import keychain
 from framework.errors import ConfigError
+from framework.vault import vault
+from framework.vault.passphrase import VALUE as PASSPHRASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,11 +32,19 @@ if TYPE_CHECKING:
 REFERENCE = re.compile(r"(?P<scheme>[a-z]+):(?P<place>[!-~]{1,200})")
 """A scheme, a colon and a place."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PATTERN = r"^env:[A-Za-z_][A-Za-z0-9_]*$"
-"""The same for a JSON schema."""
+ENTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""A name in the vault."""
+KEYRING = re.compile(r"(?P<service>[!-~]+)/(?P<name>[!-.0-~]+)")
+"""A service, which may have slashes in it, and a name."""
+PATTERN = f"^(env:{VARIABLE.pattern}|vault:{ENTRY.pattern}|keyring:[!-~]+/[!-.0-~]+)$"
+"""The three for a JSON schema."""
 SHORTEST = 4
 """Characters of a value that is hidden: a shorter one is in every other word, and no credential."""
+LINE = 16
+"""Characters of a line, in a value of several lines, that is hidden by itself."""
 EXAMPLE = "env:BINANCE_API_KEY"
+WAYS = f'"{EXAMPLE}", "vault:binance-key" or "keyring:binance/key"'
+"""How a reference may be written, in words for a message."""
 
 
 class Secret:
@@ -40,7 +53,8 @@ class Secret:
     Two are equal when they name the same place.
 
     Args:
-        reference: `env:NAME` for an environment variable.
+        reference: `env:NAME` for an environment variable, `vault:NAME` for an entry of the vault,
+            `keyring:SERVICE/NAME` for one of the operating system's keyring.
 
     Raises:
         ValueError: It is no reference. The message does not repeat the text, which may be a credential that
@@ -54,7 +68,8 @@ class Secret:
         if match is None or match["scheme"] not in SCHEMES or not SCHEMES[match["scheme"]][0](match["place"]):
             raise ValueError(
                 "a secret is named here and never written (if one stood here, change it at the venue: files "
-                f'are copied); put it into an environment variable and write the name like "{EXAMPLE}"'
+                "are copied); put it into an environment variable, the vault (`framework secret set NAME`) "
+                f"or the system's keyring and write where it is, like {WAYS}"
             )
         self._scheme, self._place = match["scheme"], match["place"]
 
@@ -62,7 +77,7 @@ class Secret:
         """The credential itself, looked up now; hand it straight to what needs it and keep no copy.
 
         Raises:
-            ConfigError: It is not there.
+            ConfigError: It is not there, or what holds it cannot be opened.
         """
         return SCHEMES[self._scheme][1](self._place)
 
@@ -85,7 +100,8 @@ class Secret:
 class Mask:
     """Hides the values of secrets in text, however they are usually written: plain, in JSON, in an address.
 
-    What cannot be revealed now is not hidden; it is not known to anybody here either.
+    Each line of a value of several lines is hidden too, and with an entry of the vault the passphrase that
+    the environment holds. What cannot be revealed now is not hidden; it is not known to anybody here either.
 
     Args:
         secrets: What to hide.
@@ -96,16 +112,17 @@ class Mask:
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
         self._shown: dict[str, str] = {}
-        for secret in secrets:
+        known = dict.fromkeys(secrets)
+        if any(str(secret).startswith("vault:") for secret in known):
+            known[Secret(f"env:{PASSPHRASE}")] = None
+        for secret in known:
             try:
                 value = secret.reveal().strip()
             except ConfigError:
                 continue
             if len(value) >= SHORTEST:
-                encoded = base64.b64encode(value.encode(errors="surrogateescape")).decode()
-                quoted = (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value))
-                forms = [value, quote(value, safe=""), encoded.rstrip("="), *(text[1:-1] for text in quoted)]
-                self._shown |= dict.fromkeys(forms, f"[{secret}]")
+                for part in (value, *_lines(value)):
+                    self._shown |= dict.fromkeys(_spellings(part), f"[{secret}]")
         longest_first = sorted(self._shown, key=len, reverse=True)
         self._any = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
         self.hides = self._any is not None
@@ -125,6 +142,18 @@ class Mask:
         if isinstance(value, list | tuple):
             return [self.plain(item) for item in value]
         return value
+
+
+def _lines(value: str) -> list[str]:
+    """The lines of a value that are worth hiding by themselves, as logs are written line by line."""
+    lines = [line.strip() for line in value.splitlines()]
+    return [line for line in lines if len(line) >= LINE and not line.startswith("-----")]
+
+
+def _spellings(value: str) -> list[str]:
+    encoded = base64.b64encode(value.encode(errors="surrogateescape")).decode()
+    quoted = (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value))
+    return [value, quote(value, safe=""), encoded.rstrip("="), *(text[1:-1] for text in quoted)]
 
 
 def secrets_in(value: Any) -> Iterator[Secret]:
@@ -152,7 +181,18 @@ def _variable(name: str) -> str:
     return value
 
 
+def _vault(name: str) -> str:
+    return vault().get(name)
+
+
+def _keyring(place: str) -> str:
+    service, _, name = place.rpartition("/")
+    return keychain.lookup(service, name)
+
+
 SCHEMES: dict[str, tuple[Callable[[str], object], Callable[[str], str]]] = {
-    "env": (VARIABLE.fullmatch, _variable)
+    "env": (VARIABLE.fullmatch, _variable),
+    "vault": (ENTRY.fullmatch, _vault),
+    "keyring": (KEYRING.fullmatch, _keyring),
 }
 """How a place is recognised, and how it is looked up, by scheme."""

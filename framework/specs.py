@@ -38,8 +38,8 @@ class PluginConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `Annotated[type, msgspec.Meta(description=..., gt=...)]`: the description becomes documentation and
     the bounds are enforced when `node.yaml` is read. `InstrumentId`, `BarType`, `Price`, `Quantity`,
     `Money`, `Currency`, `Venue` and `Decimal` fields are written as strings in YAML. A credential is a
-    `framework.Secret`: the file names an environment variable, and `reveal()` looks there when a client is
-    built.
+    `framework.Secret`: the file names an environment variable, an entry of the vault or one of the system's
+    keyring, and `reveal()` looks there when a client is built.
     """
 
 

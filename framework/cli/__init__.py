@@ -12,7 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from framework.cli.plain import plain
+from framework.cli.terminal import ask_unseen
 from framework.errors import FrameworkError
+from framework.vault.passphrase import ASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +28,7 @@ BUILTIN = {
     "data": "Fill, list and verify the catalog.",
     "report": "Look at finished runs.",
     "drill": "Practise what goes wrong, against an exchange that is made to fail.",
+    "secret": "Keep credentials in an encrypted file.",
     "journal": "Verify, show, export and archive a node's journal.",
     "new": "Start a plugin package of your own.",
 }
@@ -53,11 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(given: Sequence[str]) -> None:
+    asking = ASK.set(ask_unseen)
     try:
         app(list(given), prog_name="framework", standalone_mode=True)
     except FrameworkError as error:
         _explain(error, as_json="--json" in given)
         raise SystemExit(error.exit_code) from None
+    finally:
+        ASK.reset(asking)
 
 
 class Groups(TyperGroup):

@@ -25,7 +25,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, and 
 KeyName = Annotated[
     str | None,
     typer.Option(
-        "--key", metavar="env:NAME", help="The variable with the key that the heads are signed with."
+        "--key",
+        metavar="WHERE",
+        help="Where the key is that the heads are signed with: env:NAME, vault:NAME or keyring:SERVICE/NAME.",
     ),
 ]
 EXPORTS = (".jsonl", ".gz")

@@ -39,17 +39,22 @@ def watch(
     command: Annotated[
         str | None,
         typer.Option(
-            metavar="env:NAME", help="Run the command in this variable, with the alert on its standard input."
+            metavar="WHERE",
+            help="Run the command that is at env:NAME, vault:NAME or keyring:SERVICE/NAME, with the alert on "
+            "its standard input.",
         ),
     ] = None,
     webhook: Annotated[
         str | None,
-        typer.Option(metavar="env:NAME", help="Post alerts as JSON to the address in this variable."),
+        typer.Option(
+            metavar="WHERE", help="Post alerts as JSON to the address that is at env:NAME or the like."
+        ),
     ] = None,
     ping: Annotated[
         str | None,
         typer.Option(
-            metavar="env:NAME", help="Ask for the address in this variable once a minute while all is well."
+            metavar="WHERE",
+            help="Ask for the address that is at env:NAME or the like once a minute while all is well.",
         ),
     ] = None,
     latch_after: Annotated[

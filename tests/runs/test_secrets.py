@@ -17,6 +17,21 @@ ROOT = Path(__file__).parents[2]
 BARS = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"
 CANARY = 'canary/ä"7f3b+secret of the venue'
 ANOTHER = "canary-9d1c-secret-of-the-rule"
+PHRASE = "canary-the-passphrase-of-the-vault"
+KEYRING = """
+import os
+from keyring.backend import KeyringBackend
+
+
+class OneEntry(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        return os.environ["IN_THE_KEYRING"] if (service, username) == ("desk", "rule") else None
+
+    def set_password(self, service, username, password):
+        raise NotImplementedError
+"""
 FORMS = [CANARY, ANOTHER, json.dumps(CANARY)[1:-1], quote(CANARY, safe=""), "canary"]
 TALKS = """
 import logging
@@ -109,30 +124,32 @@ def framework(tmp_path_factory):
     info = folder / "talks-1.0.dist-info"
     info.mkdir()
     (folder / "talks.py").write_text(TALKS)
+    (folder / "one_entry.py").write_text(KEYRING)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: talks\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[framework]\ntalks = talks\n")
     environment = os.environ | {"PYTHONPATH": str(folder), "VENUE_KEY": CANARY, "RULE_TOKEN": ANOTHER}
 
-    def call(*arguments):
+    def call(*arguments, given=None, **more):
         return subprocess.run(
             [sys.executable, "-m", "framework", *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            env=environment,
+            input=given,
+            env=environment | more,
         )
 
     return call
 
 
-def written(folder, **settings):
+def written(folder, rules="env:RULE_TOKEN", **settings):
     node = yaml.safe_load((ROOT / "examples" / "quickstart" / "node.yaml").read_text())
     node |= {"catalog": str(ROOT / "catalog" / "sample"), "start": "2017-01-02", "end": "2017-01-13"}
     node["log"] = {"level": "info", "format": "json", "file": {"level": "info"}}
     talks = {"bar_type": BARS, "api_key": "env:VENUE_KEY"} | settings
     node["strategies"].insert(0, {"id": "talks", "use": "talks", "config": talks})
-    node["risk"].append({"use": "gossips", "config": {"token": "env:RULE_TOKEN"}})
+    node["risk"].append({"use": "gossips", "config": {"token": rules}})
     path = folder / "node.yaml"
     path.write_text(json.dumps(node))
     return path
@@ -196,6 +213,26 @@ def test_credentials_are_in_nothing_that_a_session_leaves(framework, tmp_path):
     assert {"somebody", "framework.live", "print"} <= loggers
     assert any(name.startswith("engine.TRADER-001.") for name in loggers)
     assert any("[env:VENUE_KEY]" in line.get("traceback", "") for line in lines)
+
+
+def test_what_the_vault_and_the_keyring_hold_is_in_nothing_either(framework, tmp_path):
+    given = {"FRAMEWORK_VAULT": str(tmp_path / "vault"), "FRAMEWORK_VAULT_PASSPHRASE": PHRASE}
+    given |= {
+        "PYTHON_KEYRING_BACKEND": "one_entry.OneEntry",
+        "IN_THE_KEYRING": ANOTHER,
+        "VENUE_KEY": "",
+        "RULE_TOKEN": "",
+    }
+    kept = framework("secret", "set", "venue-key", given=CANARY, **given)
+    assert kept.returncode == 0, kept.stderr
+    node = written(tmp_path, rules="keyring:desk/rule", api_key="vault:venue-key")
+    ran = framework("node", "run", node, "--mode", "paper", "--speed", "max", "--json", **given)
+    assert ran.returncode == 0, ran.stderr
+    assert "printed [vault:venue-key]" in ran.stderr
+    assert "told the engine [vault:venue-key]" in ran.stderr
+    assert "the rule says [keyring:desk/rule]" in ran.stderr
+    for name, text in [("stdout", ran.stdout), ("stderr", ran.stderr), *everything(tmp_path / "state")]:
+        assert_clean(name, text)
 
 
 @pytest.mark.parametrize("ends", ["at the start", "in the hook", "as a run error"])

@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 import traceback
 from typing import Annotated
 
@@ -63,6 +64,8 @@ def test_equal_references_are_equal_secrets():
         f"api_key: {CANARY}",
         f'api_key: "env:{CANARY}"',
         f'api_key: "other:{CANARY}"',
+        f'api_key: "keyring:{CANARY}"',
+        f'api_key: "vault:/{CANARY}"',
         f"api_key: [{CANARY}]",
         f"api_key: {{{CANARY}: 1}}",
         "api_key: 4716253",
@@ -76,12 +79,32 @@ def test_a_secret_written_into_the_file_is_refused_and_not_repeated(text):
         decode(parse(text), (), VenueConfig, owner='venue "x"')
     said = "".join(traceback.format_exception(caught.value))
     assert "never written" in caught.value.message
-    assert "env:BINANCE_API_KEY" in said
+    for way in ("env:BINANCE_API_KEY", "vault:binance-key", "keyring:binance/key", "framework secret set"):
+        assert way in said
     assert CANARY not in said
     assert "4716253" not in said
 
 
-@pytest.mark.parametrize("text", ["", "env:", "env:1A", "env:A B", "env:A\n", "ENV:A", "env", " env:A"])
+NOT_REFERENCES = ["", "env:", "env:1A", "env:A B", "env:A\n", "ENV:A", "env", " env:A", "vault:", "vault:-a"]
+NOT_REFERENCES += [
+    "vault:a/b",
+    "vault:" + "a" * 65,
+    "keyring:",
+    "keyring:a",
+    "keyring:/a",
+    "keyring:a/",
+    "keyring:a b/c",
+]
+REFERENCES = [
+    "env:A_1",
+    "vault:a",
+    "vault:Binance_key.2-b",
+    "keyring:binance/key",
+    "keyring:https://x.example/api/me",
+]
+
+
+@pytest.mark.parametrize("text", NOT_REFERENCES)
 def test_text_that_is_no_reference_is_no_secret(text):
     with pytest.raises(ValueError, match="never written"):
         Secret(text)
@@ -89,5 +112,12 @@ def test_text_that_is_no_reference_is_no_secret(text):
 
 def test_the_reference_pages_and_the_schema_know_the_type():
     assert [row["type"] for row in settings(VenueConfig)] == ["Secret", "Secret or null", "list of Secret"]
-    schema = msgspec.json.schema(VenueConfig, schema_hook=schema_hook)
-    assert "^env:" in str(schema)
+    schema = schema_hook(Secret)
+    assert str(schema["pattern"]) in str(msgspec.json.schema(VenueConfig, schema_hook=schema_hook))
+    for text in REFERENCES:
+        assert re.search(schema["pattern"], text), text
+        assert str(Secret(text)) == text
+    for text in NOT_REFERENCES:
+        assert not re.search(schema["pattern"].replace("$", r"\Z"), text), (
+            text
+        )  # a JSON schema's $ is the end
