@@ -181,6 +181,8 @@ def _fits(facts: dict[str, Any], plan: Plan, strategy: StrategyPlan) -> None:
         promotion = msgspec.convert(facts, Promotion)
     except msgspec.ValidationError as error:
         raise _NotPromotedError(f"its promotion record cannot be read: {error}") from error
+    if not promotion.hurdles:
+        raise _NotPromotedError("its promotion record names nothing that had to hold")
     if promotion.verdict != "passed" or not all(hurdle.passed for hurdle in promotion.hurdles):
         missed = ", ".join(hurdle.name for hurdle in promotion.hurdles if not hurdle.passed)
         raise _NotPromotedError(f"it was tried, and the verdict is {promotion.verdict} ({missed})")

@@ -88,6 +88,7 @@ def test_the_seal_is_the_hash_of_the_content(plan):
         ({"verdict": "failed"}, "the verdict is failed"),
         ({"verdict": "not enough evidence"}, "not enough evidence"),
         ({"hurdles": [Hurdle(name="trades", value=3, bound=">= 30", passed=False)]}, "(trades)"),
+        ({"hurdles": []}, "names nothing that had to hold"),
         ({"configuration": "0" * 64}, "of other settings"),
         ({"strategy": "another"}, "no promotion record"),
         ({"versions": {"framework": "0.0.9"}}, "promoted with framework 0.0.9"),
