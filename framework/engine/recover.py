@@ -1,10 +1,10 @@
 """A node's start after whatever happened: what the journal knows, what the venues say, and what was done.
 
 The order of a start: fold the journal; put back what it knows (`framework.engine.restore`); the engine
-reconciles with the venues; what it learned goes into the journal, row by row; every strategy is given back
-the state it saved; then the strategies start. Killed anywhere in between, the next start does the same again
-and finds the rest. While the node runs, orders of unknown fate are asked about, and what somebody else does
-on the account is told.
+reconciles with the venues; what it learned goes into the journal, row by row; every strategy and every risk
+rule is given back what it wanted kept; then the strategies start. Killed anywhere in between, the next start
+does the same again and finds the rest. While the node runs, orders of unknown fate are asked about, and what
+somebody else does on the account is told.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class Recovery:
             self._unexplained[name] = theirs.get(name, ZERO) - counted.get(name, ZERO)
         lines = [*self._unclean(known), *report.lines]
         wrong = dict(_misattributed(report.state, run))
+        forgot = run.parts.gate.recall(known.memories)
         alerts = [*report.alerts, *self._homeless(), *wrong.values()]
+        alerts += [f"risk {rule} starts without what it knew: {why}" for rule, why in forgot.items()]
         for line in (*lines, *(f"LOOK AT THIS: {alert}" for alert in alerts)):
             self._tell(line)
         for alert in alerts:
@@ -210,7 +212,7 @@ class Recovery:
 
 
 class Saves:
-    """Keeps what strategies want to remember: each one's state once a second, when it has changed.
+    """Keeps what strategies and risk rules want to remember: once a second, what has changed.
 
     Args:
         run: The node.
@@ -223,6 +225,7 @@ class Saves:
         self._kept: dict[str, dict[str, str]] = {
             name: kept["state"] for name, kept in session.known.snapshots.items() if "state" in kept
         }
+        self._memories = dict(session.known.memories)
         self._looked = 0.0
 
     def tick(self) -> None:
@@ -242,6 +245,10 @@ class Saves:
             if kept != self._kept.get(strategy_id):
                 self._session.saved(strategy_id, kept)
                 self._kept[strategy_id] = kept
+        for rule, memory in self._run.parts.gate.remember().items():
+            if memory != self._memories.get(rule, {}):
+                self._session.remembered(rule, memory)
+                self._memories[rule] = memory
 
 
 class Settling(DataActor):

@@ -8,6 +8,7 @@ tighter counts as such: a rule that keeps count begins anew when it is changed.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -164,11 +165,15 @@ class Reload:
         """Build what is new first and put it in place last; why it was not done, or an empty string."""
         parts = self.node.parts
         rules: dict[str, Any] = {}
+        memories = parts.gate.remember()
         for rule in plan.rules:
             if f"risk {rule.id}" in names:
                 try:
                     rules[rule.id] = rule.spec.rule(rule.config)
                     rules[rule.id].start(parts.books.view(rule.strategies))
+                    if memories.get(rule.id):
+                        with contextlib.suppress(ValueError):  # of other settings: it is as new as they are
+                            rules[rule.id].recall(memories[rule.id])
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin
                     return f"risk rule {rule.id} does not take it: {said(error)}"
         ids = engine_ids(strategy.id for strategy in plan.strategies)

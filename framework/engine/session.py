@@ -175,6 +175,10 @@ class Session:
         """Keep a strategy's own state."""
         self._keep("snapshot", {"at": self.now(), "state": state}, strategy=strategy_id)
 
+    def remembered(self, rule: str, memory: Mapping[str, Any]) -> None:
+        """Keep what a risk rule needs after a restart."""
+        self.note("snapshot", {"rule": rule, "memory": memory})
+
     def beat(self, state: str, **facts: Any) -> None:
         """Say that the node is alive, and how it is: `heartbeat.json`, replaced whole."""
         self._beats += 1

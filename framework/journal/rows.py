@@ -21,7 +21,7 @@ type Kind = Literal[
     "decision",  # a verdict of the gate
     "mark",  # a price somebody decided on
     "clock",  # what the clock did
-    "snapshot",  # a strategy's state, positions and open orders, as the engine sees them
+    "snapshot",  # what a strategy or a risk rule wants to remember
     "checkpoint",  # the folded state of everything so far: recovery starts here
     "operator",  # kill, resume, reload: who and why
     "alert",

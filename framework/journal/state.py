@@ -9,7 +9,7 @@ What the rows have to say for it:
                {"action": "modify" | "cancel", ...}
     sent       {}, with order_id
     event      EVENT.to_dict(), with its "type"
-    snapshot   anything, with strategy
+    snapshot   anything, with strategy; {"rule": ..., "memory": {...}} of a risk rule
     checkpoint {"state": STATE.to_dict()}
     operator   {"command": "kill" | "resume", "scope": ..., "who": ..., "why": ...}
     recovery   what `framework.journal.recovery` decided; {"accounts": {VENUE: ACCOUNT}}
@@ -158,6 +158,7 @@ class State:
         fills: By `Fill.key`.
         positions: Signed quantity by strategy and instrument, without zeros.
         snapshots: The last snapshot of each strategy.
+        memories: What each risk rule wanted kept, by its id.
         latches: The kill latches that hold, by scope, as the operator's rows say.
         accounts: The engine's name of the account at each venue.
     """
@@ -170,6 +171,7 @@ class State:
     fills: dict[str, Fill] = field(default_factory=dict)
     positions: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    memories: dict[str, dict[str, Any]] = field(default_factory=dict)
     latches: dict[str, dict[str, Any]] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
 
@@ -201,6 +203,7 @@ class State:
             "fills": [_texts(asdict(fill)) for fill in self.fills.values()],
             "positions": {strategy: _texts(held) for strategy, held in self.positions.items()},
             "snapshots": self.snapshots,
+            "memories": self.memories,
             "latches": self.latches,
             "accounts": self.accounts,
         }
@@ -227,6 +230,7 @@ class State:
                 for strategy, held in values["positions"].items()
             },
             snapshots=deepcopy(values["snapshots"]),
+            memories=deepcopy(values.get("memories", {})),
             latches=deepcopy(values["latches"]),
             accounts=dict(values.get("accounts", {})),
         )
@@ -239,6 +243,7 @@ class State:
             fills=dict(self.fills),
             positions={strategy: dict(held) for strategy, held in self.positions.items()},
             snapshots=dict(self.snapshots),
+            memories=dict(self.memories),
             latches=dict(self.latches),
             accounts=dict(self.accounts),
         )
@@ -345,6 +350,8 @@ def _at_a_venue(state: State, row: Row, fields: dict[str, Any]) -> None:
             _heard(state, row.order_id, "SENT", row.ts)
         case "event":
             _event(state, row, fields)
+        case "snapshot" if "rule" in fields:
+            state.memories[fields["rule"]] = fields["memory"]
         case "snapshot":
             state.snapshots[row.strategy] = fields
         case "recovery" if "action" in fields:

@@ -16,6 +16,7 @@ is a limit that is not there.
 from __future__ import annotations
 
 import functools
+import json
 from copy import replace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,7 @@ class Gate:
         self._orders = tuple(bound for bound in self._rules if bound.watches("on_order"))
         self._fills = tuple(bound for bound in self._rules if bound.watches("on_fill"))
         self._marks = tuple(bound for bound in self._rules if bound.watches("on_mark"))
+        self._remembering = tuple(bound for bound in self._rules if bound.watches("remember"))
 
     @property
     def rules(self) -> tuple[BoundRule, ...]:
@@ -149,6 +151,35 @@ class Gate:
                 bound.rule.start(market_for(bound.strategies))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
                 self._break(bound, error, 0)
+
+    def remember(self) -> dict[str, dict[str, Any]]:
+        """What every rule wants kept over a restart, by the rule's id."""
+        kept = {}
+        for bound in self._remembering:
+            try:
+                memory = bound.rule.remember()
+                if memory is not None:
+                    kept[bound.id] = json.loads(json.dumps(memory))
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin; see the docstring
+                self._break(bound, error, 0)
+        return kept
+
+    def recall(self, memories: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+        """Give started rules back what they wanted kept.
+
+        Returns:
+            Why a rule did not take it, by its id.
+        """
+        refused = {}
+        for bound in self._remembering:
+            if memories.get(bound.id):
+                try:
+                    bound.rule.recall(memories[bound.id])
+                except ValueError as error:
+                    refused[bound.id] = str(error)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule is a plugin
+                    self._break(bound, error, 0)
+        return refused
 
     def replace(self, rules: Mapping[str, RiskRule[Any]]) -> None:
         """Put started rules in the place of those with the same id, all at once.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from nautilus_trader.model import (
@@ -245,3 +245,19 @@ class RiskRule[C: PluginConfig]:
 
     def on_mark(self, mark: Mark) -> Reaction | None:
         """Called for every price in the run's data."""
+
+    def remember(self) -> Mapping[str, Any] | None:
+        """What must outlive the process, as JSON has it, money and sizes as text; by default nothing, ever.
+
+        Asked for about once a second of a live node and kept in the journal when it has changed, so let it
+        change rarely. An empty mapping takes back what was kept.
+        """
+        return None
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Called between `start` and the first price with what `remember` gave last, before a restart.
+
+        Raises:
+            ValueError: It does not fit these settings; the rule starts without it, and the start says so.
+        """
+        del memory

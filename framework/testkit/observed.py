@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import replace
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -74,10 +75,31 @@ def _check(rule: Any, notes: Notes, *, twice: bool, odd: bool) -> Callable[[Any,
             unpriced = replace(proposal, mark=None)
             _asked(rule, self, unpriced, notes, "unpriced")
             _asked(rule, self, replace(unpriced, instrument=stranger), notes, "stranger")
+        _remembered(rule, self, notes)
         notes.verdicts.append(f"{proposal.now} {proposal.quantity} {verdict}")
         return _put_right(verdict, proposal, notes, rule)
 
     return check
+
+
+def _remembered(rule: Any, self: Any, notes: Notes) -> None:
+    """What it wants kept goes through JSON into a new rule, which must want the same kept."""
+    if rule.remember is RiskRule.remember:
+        return
+    try:
+        memory = rule.remember(self)
+        kept = json.loads(json.dumps(memory))
+        if kept != memory:
+            notes.add("forgets", f"{memory!r} comes back from JSON as {kept!r}")
+        if not kept:
+            return
+        fresh = rule(self.config)
+        fresh.start(self.market)
+        fresh.recall(kept)
+        if (again := fresh.remember()) != kept:
+            notes.add("forgets", f"given {kept!r}, a new one remembers {again!r}")
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises is what the test reports
+        notes.add("forgets", f"{type(error).__name__}: {error}")
 
 
 def _asked(rule: Any, self: Any, proposal: Proposal, notes: Notes, kind: str) -> Any:

@@ -129,6 +129,12 @@ class RiskRuleKit(Kit):
         """`on_mark` and `on_fill` answer None, Flatten or Halt, with a reason; `on_sent` nothing."""
         expect(judgement.problem("no reaction"), if_fails="the gate ignores what the rule wants done.")
 
+    def test_it_knows_after_a_restart_what_it_remembered(self, judgement: Judgement) -> None:
+        """What `remember` gives is JSON, and a new rule that recalls it remembers the same."""
+        expect(
+            judgement.problem("forgets"), if_fails="a live node that is restarted forgets a limit's state."
+        )
+
     def test_it_lets_positions_be_closed(self, judgement: Judgement) -> None:
         """An order that can only shrink a position is not denied, unless that is the rule's purpose."""
         needs("it may" if self.may_deny_exits else None, because="the kit declares may_deny_exits = True")

@@ -62,6 +62,7 @@ RULES = {
     "SwallowsItsBug": ("Config", "test_no_bug_is_swallowed"),
     "CountsInCheck": ("Config", "test_asking_twice_changes_nothing"),
     "LeaksBetweenRuns": ("Config", "test_same_flow_gives_same_verdicts"),
+    "RecallsTheHalf": ("Config", "test_it_knows_after_a_restart_what_it_remembered"),
 }
 FILTERS = {
     "Sound": ("Config", None),

@@ -154,3 +154,27 @@ def test_what_was_done_on_paper_is_not_taken_for_real(exchange, node_on):
     node.start()
     assert node.heard("one", "started")[-1]["position"] == "0"
     assert node.heard("one", "started")[-1]["orders"] == {}
+
+
+def test_a_restart_gives_the_day_no_new_allowance(exchange, node_on, until):
+    breaker = {"use": "daily_loss", "config": {"venue": "SIM", "amount": "50 USD"}}
+    node = node_on(exchange, risk=[breaker]).start()
+    node.do("submit", side="BUY", qty="10000", name="A-1")
+    node.wait("OrderFilled", id="A-1")
+    exchange.quote("1.09400", "1.09402")  # 10,000 times 0.00602, to the bid
+    until(lambda: exchange.position() == "0", node.log)
+    until(lambda: [row for row in node.rows("snapshot") if '"stopped":true' in row.body], node.log)
+    node.kill()
+
+    node.start()
+    node.do("submit", side="BUY", qty="1", name="B-1")
+    assert "the day's loss was reached" in node.wait("OrderDenied", id="B-1")["reason"]
+    assert exchange.arrivals().get("B-1") is None
+    node.kill()
+    node.say["risk"][0]["config"]["day_start"] = "17:00"
+    node.file.write_text(json.dumps(node.say))
+    node.start()
+    [alert] = report(node)["alerts"]
+    assert alert.startswith(
+        "risk daily_loss starts without what it knew: that was of USD at SIM by days from 00:00 UTC"
+    )

@@ -381,3 +381,44 @@ def test_nothing_is_asked_of_a_node_whose_rules_listen_to_nothing():
     assert (gate.wants_cancels, gate.wants_orders, gate.wants_marks) == (False, False, False)
     gate = bench(Hears()).gate
     assert (gate.wants_cancels, gate.wants_orders, gate.wants_marks) == (True, True, True)
+
+
+class Counts(RiskRule[Any]):
+    """Remembers what it is given, or does otherwise."""
+
+    def __init__(self, kept=None):
+        super().__init__(None)
+        self.kept = kept
+
+    def remember(self):
+        if isinstance(self.kept, Exception):
+            raise self.kept
+        return self.kept
+
+    def recall(self, memory):
+        if memory["count"] == "other":
+            raise ValueError("of other settings")
+        self.kept = dict(memory) if memory["count"] != "broken" else self.kept[0]
+
+
+def test_rules_are_asked_what_to_keep_and_given_it_back():
+    gate = bench(Counts({"count": "3"}), Says(), Counts({})).gate
+    assert gate.remember() == {"rule-0": {"count": "3"}, "rule-2": {}}
+    fresh = bench(Counts(), Says(), Counts()).gate
+    assert fresh.recall({"rule-0": {"count": "3"}, "rule-1": {"count": "1"}, "gone": {"count": "9"}}) == {}
+    assert fresh.remember() == {"rule-0": {"count": "3"}}
+    assert fresh.recall({"rule-2": {"count": "other"}}) == {"rule-2": "of other settings"}
+    assert not fresh.kill.latches
+
+
+@pytest.mark.parametrize("kept", [LookupError("lost"), {"size": Decimal(1)}])
+def test_a_rule_that_cannot_say_what_to_keep_stops_everything(kept):
+    made = bench(Counts(kept))
+    assert made.gate.remember() == {}
+    assert made.gate.kill.latches
+
+
+def test_a_rule_that_breaks_over_what_it_kept_stops_everything():
+    made = bench(Counts())
+    assert made.gate.recall({"rule-0": {"count": "broken"}}) == {}
+    assert made.gate.kill.latches

@@ -154,7 +154,7 @@ def test_a_strategy_that_cannot_be_put_back_is_halted(plan, monkeypatch, patienc
     fault = SimpleNamespace(disabled=False, strategys=lambda origin, function: function)
     node = SimpleNamespace(
         parts=SimpleNamespace(
-            strategies={"breakout": told}, gate=SimpleNamespace(replace=lambda rules: None)
+            strategies={"breakout": told}, gate=SimpleNamespace(replace=lambda rules: None, remember=dict)
         ),
         faults={"breakout": fault},
         patience=SimpleNamespace(limit=2.0),

@@ -181,3 +181,28 @@ class SwallowsItsBug(Sound):
         except Exception:  # noqa: BLE001 - the fault
             return super().check(proposal)
         return APPROVE
+
+
+class Remembers(Sound):
+    """Keeps the largest order and how many there were over a restart."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.largest, self.count = Decimal(0), 0
+
+    def on_sent(self, proposal):
+        self.largest = max(self.largest, proposal.quantity.as_decimal())
+        self.count += 1
+
+    def remember(self):
+        return {"largest": str(self.largest), "count": self.count}
+
+    def recall(self, memory):
+        self.largest, self.count = Decimal(memory["largest"]), memory["count"]
+
+
+class RecallsTheHalf(Remembers):
+    """Leaves out what it counted."""
+
+    def recall(self, memory):
+        self.largest = Decimal(memory["largest"])

@@ -159,6 +159,10 @@ def test_what_the_operator_did_and_the_strategies_saved(story):
     story.add("snapshot", {"count": 1}, strategy="vwap").add("snapshot", {"count": 2}, strategy="vwap")
     assert story.state.latches == {"all": kill}
     assert story.state.snapshots == {"vwap": {"count": 2}}
+    for peak in ("1", "2"):
+        story.add("snapshot", {"rule": "vwap", "memory": {"peak": peak}})  # a rule may have a strategy's name
+    assert story.state.memories == {"vwap": {"peak": "2"}}
+    assert story.state.snapshots == {"vwap": {"count": 2}}
     story.add("operator", {"command": "resume", "scope": "all"})
     assert story.state.latches == {}
 

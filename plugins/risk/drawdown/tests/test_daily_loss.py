@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -187,3 +188,62 @@ def test_an_account_that_is_not_there_yet_starts_the_day_when_it_comes(breaker, 
 def test_settings_that_make_no_sense_are_refused(breaker, settings, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         breaker(**{"amount": "2000 USD", **settings})
+
+
+# a restart
+
+
+def restarted(breaker, rule, **settings):
+    """Another rule that was given what the first one wanted kept."""
+    fresh = breaker(**settings)
+    fresh.rule.recall(json.loads(json.dumps(rule.rule.remember())))
+    fresh.now = rule.now
+    return fresh
+
+
+def test_a_restart_does_not_give_the_day_another_allowance(breaker):
+    rule = breaker(amount="2000 USD")
+    rule.mark("100000", at=utc("2024-03-05T10:00"))
+    rule.mark("98500", at=utc("2024-03-05T11:00"))
+    again = restarted(breaker, rule, amount="2000 USD")
+    assert again.mark("98000.01", at=utc("2024-03-05T12:00")) is None
+    assert isinstance(again.mark("98000", at=utc("2024-03-05T12:01")), Flatten)
+
+
+def test_a_day_that_was_over_for_entries_stays_so(breaker):
+    rule = breaker(amount="2000 USD")
+    rule.mark("100000", at=utc("2024-03-05T10:00"))
+    rule.mark("98000", at=utc("2024-03-05T11:00"))
+    again = restarted(breaker, rule, amount="2000 USD")
+    assert again.entry() == Deny("the day's loss was reached; no entries until the next day")
+    assert again.mark("98000", at=utc("2024-03-05T11:01")) is not None, "what is still open is closed"
+    again.now = utc("2024-03-06T00:00")
+    assert again.entry() is APPROVE
+
+
+def test_what_was_lost_while_the_node_was_down_belongs_to_the_next_day(breaker):
+    rule = breaker(amount="2000 USD")
+    rule.mark("100000", at=utc("2024-03-05T10:00"))
+    rule.mark("99500", at=utc("2024-03-05T20:00"))
+    again = restarted(breaker, rule, amount="2000 USD")
+    again.trade(flat=False)
+    assert isinstance(again.mark("97500", at=utc("2024-03-06T08:00")), Flatten)
+
+
+def test_it_asks_to_be_kept_once_a_minute_at_most(breaker):
+    rule = breaker(amount="2000 USD")
+    kept = set()
+    for number in range(600):  # ten minutes, a mark a second, and equity never the same
+        rule.mark(str(100_000 - number))
+        kept.add(json.dumps(rule.rule.remember()))
+    assert len(kept) <= 11
+
+
+@pytest.mark.parametrize(
+    "change", [{"timezone": "Europe/Berlin"}, {"day_start": "17:00"}, {"venue": "OTHER"}]
+)
+def test_another_account_or_day_is_not_recalled(breaker, change):
+    rule = breaker(amount="2000 USD")
+    rule.mark("100000")
+    with pytest.raises(ValueError, match="and this is of"):
+        restarted(breaker, rule, amount="2000 USD", **change)

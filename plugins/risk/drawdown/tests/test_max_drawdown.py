@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import msgspec
@@ -193,3 +194,42 @@ def test_it_trips_at_the_first_mark_as_far_below_the_highest_before_it(breaker, 
 def test_settings_that_make_no_sense_are_refused(breaker, given_settings, says):
     with pytest.raises(msgspec.ValidationError, match=says):
         breaker(**given_settings)
+
+
+# a restart
+
+
+def restarted(breaker, rule, **settings):
+    """Another rule that was given what the first one wanted kept."""
+    fresh = breaker(**settings)
+    kept = json.loads(json.dumps(rule.rule.remember()))
+    if kept:
+        fresh.rule.recall(kept)
+    return fresh
+
+
+def test_the_peak_outlives_a_restart(breaker):
+    rule = breaker(amount="10000 USD")
+    rule.mark("100000")
+    rule.mark("105000")
+    again = restarted(breaker, rule, amount="10000 USD")
+    assert again.mark("95000.01") is None
+    assert isinstance(again.mark("95000"), Halt)
+
+
+def test_after_a_halt_the_next_start_begins_anew(breaker):
+    rule = breaker(amount="10000 USD")
+    rule.mark("100000")
+    assert isinstance(rule.mark("90000"), Halt)
+    again = restarted(breaker, rule, amount="10000 USD")
+    assert again.mark("90000") is None
+    assert again.entry() is APPROVE
+    assert again.mark("80000.01") is None
+    assert isinstance(again.mark("80000"), Halt)
+
+
+def test_another_account_is_not_recalled(breaker):
+    rule = breaker(amount="10000 USD")
+    rule.mark("100000")
+    with pytest.raises(ValueError, match="USD at SIM, and this is of USD at OTHER"):
+        restarted(breaker, rule, amount="10000 USD", venue="OTHER")

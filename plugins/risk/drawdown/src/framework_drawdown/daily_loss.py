@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -17,12 +17,16 @@ from framework_drawdown.settings import BreakerConfig
 from framework_drawdown.trading_day import SECOND, next_boundary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nautilus_trader.model import OrderFilled
 
     from framework import Mark, Market, Proposal, Verdict
 
 RETRY = 60 * SECOND
 """How long a flatten may take before it is asked for again, in nanoseconds of market time."""
+NOTED = 60 * SECOND
+"""How old the equity may be that is remembered over a restart, in nanoseconds of market time."""
 
 
 class DailyLossConfig(BreakerConfig, frozen=True, kw_only=True):
@@ -70,6 +74,7 @@ class DailyLoss(RiskRule[DailyLossConfig]):
         self._floor = Decimal(0)
         self._stopped = False
         self._flattened = 0
+        self._noted: tuple[int, Decimal] | None = None
 
     def start(self, market: Market) -> None:
         """Find out how to value the account."""
@@ -107,7 +112,7 @@ class DailyLoss(RiskRule[DailyLossConfig]):
         equity = self._equity.now()
         if equity is None:
             return None
-        self._remember(equity)
+        self._take(equity, now)
         if self._opening is None:
             self._open_at(equity)
         if self._stopped:
@@ -120,6 +125,38 @@ class DailyLoss(RiskRule[DailyLossConfig]):
         self._stopped, self._flattened = True, now
         reason = self._reason(equity if self._opening is None else self._opening, equity)
         return Halt(reason) if self.config.halt else Flatten(reason)
+
+    def remember(self) -> Mapping[str, Any]:
+        """The day's opening, whether its loss was reached, and the equity of a minute ago at most."""
+        if not self._day_ends:
+            return {}
+        return {
+            "of": self._of(),
+            "day_ends": self._day_ends,
+            "opening": None if self._opening is None else str(self._opening),
+            "stopped": self._stopped,
+            "equity": None if self._noted is None else str(self._noted[1]),
+        }
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on with the day that a restart interrupted; one that is over leaves its last equity.
+
+        Raises:
+            ValueError: It was another account, currency or division of days.
+        """
+        if memory["of"] != self._of():
+            raise ValueError(f"that was of {memory['of']}, and this is of {self._of()}")
+        self._day_ends, self._stopped = memory["day_ends"], memory["stopped"]
+        if memory["equity"] is not None:
+            equity = Decimal(memory["equity"])
+            self._recent.append(equity)
+            self._noted = 0, equity
+        if memory["opening"] is not None:
+            self._open_at(Decimal(memory["opening"]))
+
+    def _of(self) -> str:
+        config = self.config
+        return f"{config.watched} at {config.venue} by days from {config.day_start} {config.timezone}"
 
     def _open_day(self, now: int) -> None:
         self._day_ends = next_boundary(now, self._start, self._zone)
@@ -135,10 +172,12 @@ class DailyLoss(RiskRule[DailyLossConfig]):
         self._opening = equity
         self._floor = equity - self.config.loss_allowed(equity)
 
-    def _remember(self, equity: Decimal) -> None:
+    def _take(self, equity: Decimal, now: int) -> None:
         if self._equity.settled:
             self._recent.clear()
         self._recent.append(equity)
+        if self._noted is None or now - self._noted[0] >= NOTED:
+            self._noted = now, self._typical(equity)
 
     def _typical[T: Decimal | None](self, otherwise: T) -> Decimal | T:
         """The middle of the last equities, which a single bad tick cannot be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework import APPROVE, Deny, Halt, RiskRule
 from framework_drawdown.confirmation import Confirmation
@@ -11,6 +11,8 @@ from framework_drawdown.equity import Equity
 from framework_drawdown.settings import BreakerConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nautilus_trader.model import OrderFilled
 
     from framework import Mark, Market, Proposal, Verdict
@@ -21,7 +23,7 @@ class MaxDrawdownConfig(BreakerConfig, frozen=True, kw_only=True):
 
 
 class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
-    """Watches equity against the highest it has been since the run started."""
+    """Watches equity against the highest it has been: since the run started, and live since the last halt."""
 
     def __init__(self, config: MaxDrawdownConfig) -> None:
         super().__init__(config)
@@ -69,6 +71,29 @@ class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
         self._tripped = True
         return Halt(self._reason(peak, equity))
 
+    def remember(self) -> Mapping[str, Any]:
+        """The peak; nothing once it has halted, because a person who resumes begins anew."""
+        if self._tripped or self._peak is None:
+            return {}
+        return {"of": self._of(), "peak": str(self._peak)}
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from the peak of before a restart.
+
+        Raises:
+            ValueError: It was another account or currency.
+        """
+        if memory["of"] != self._of():
+            raise ValueError(f"that was of {memory['of']}, and this is of {self._of()}")
+        self._stand(Decimal(memory["peak"]))
+
+    def _of(self) -> str:
+        return f"{self.config.watched} at {self.config.venue}"
+
+    def _stand(self, peak: Decimal) -> None:
+        self._peak = peak
+        self._floor = peak - self.config.loss_allowed(peak)
+
     def _climb(self, mark: Mark, equity: Decimal) -> Decimal:
         """The peak so far; a new one is the lowest of the marks that confirm it."""
         peak = self._peak
@@ -80,8 +105,7 @@ class MaxDrawdown(RiskRule[MaxDrawdownConfig]):
         elif self._rise.add(mark.instrument_id, equity):
             peak = max(peak, min(self._rise.values))
         if peak is not self._peak:
-            self._peak = peak
-            self._floor = peak - self.config.loss_allowed(peak)
+            self._stand(peak)
         return peak
 
     def _reason(self, peak: Decimal, equity: Decimal) -> str:
