@@ -29,7 +29,8 @@ class Sim:
             command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
+        if not line:
+            raise AssertionError(self.process.communicate()[1])
         ports = json.loads(line)
         self.url = f"http://127.0.0.1:{ports['port']}"
         self.ws = f"ws://127.0.0.1:{ports['port']}"
@@ -75,6 +76,17 @@ class Sim:
         query = params if isinstance(params, str) else urllib.parse.urlencode(params)
         headers = {"X-MBX-APIKEY": key} if key else {}
         return fetch(method, f"{self.url}{path}?{query}", None, headers)
+
+    def wait(self, fact, seconds=20):
+        """Wait until something is true of the truth."""
+        ends = time.monotonic() + seconds
+        while not fact(self.truth()):
+            assert time.monotonic() < ends, self.truth()
+            time.sleep(0.02)
+
+    def owned(self):
+        """Free and locked by asset, on spot."""
+        return {row["asset"]: (row["free"], row["locked"]) for row in self.truth()["balances"]}
 
     def control(self, path, **body):
         data = json.dumps(body).encode() if body else b"{}"
@@ -129,10 +141,27 @@ def sim(sim_with):
     return sim
 
 
+@pytest.fixture
+def spot(sim_with):
+    """Spot with 10,000 USDT and 1 BTC; BTCUSDT is 60000.00 to 60000.10, and last traded at 60000.00."""
+    sim = sim_with("--product=spot", "--balance=10000 USDT", "--balance=1 BTC")
+    sim.quote("60000.00", "60000.10", last="60000.00")
+    return sim
+
+
 @pytest.fixture(scope="module")
 def shared():
     """One simulator for the tests that leave it as it was."""
     sim = Sim("--paused")
     sim.quote("60000.0", "60000.1", last="60000.0")
+    yield sim
+    sim.close()
+
+
+@pytest.fixture(scope="module")
+def shared_spot():
+    """One spot simulator for the tests that leave it as it was."""
+    sim = Sim("--paused", "--product=spot", "--balance=10000 USDT", "--balance=1 BTC")
+    sim.quote("60000.00", "60000.10", last="60000.00")
     yield sim
     sim.close()

@@ -116,9 +116,9 @@ def test_replayed_bars_are_told_as_klines_with_their_own_numbers(sim_with, tmp_p
             row = json.loads(socket.recv(timeout=5))["k"]
             closed += [row] if row["x"] else []
     assert [(k["t"], k["o"], k["h"], k["l"], k["c"]) for k in closed] == [
-        (1704067200000, "100.0", "110.0", "90.0", "105.0"),
-        (1704067260000, "105.0", "106.0", "104.0", "104.5"),
-        (1704067320000, "104.5", "104.6", "104.0", "104.1"),
+        (1704067200000, "100.00", "110.00", "90.00", "105.00"),
+        (1704067260000, "105.00", "106.00", "104.00", "104.50"),
+        (1704067320000, "104.50", "104.60", "104.00", "104.10"),
     ]
     assert [float(k["v"]) for k in closed] == [4.002, 0, 9]
     assert len(sim.public("/fapi/v1/klines", symbol="BTCUSDT", interval="1m")) == 3

@@ -16,11 +16,13 @@ from aiohttp import web
 
 from framework_binance_sim import control, script
 from framework_binance_sim.access import Key, KeyRing
+from framework_binance_sim.connections import Terms
 from framework_binance_sim.door import explain_unknown_paths
 from framework_binance_sim.futures.product import WEIGHT_A_MINUTE, Futures
+from framework_binance_sim.spot.product import TERMS, Spot
+from framework_binance_sim.spot.product import WEIGHT_A_MINUTE as SPOT_WEIGHT_A_MINUTE
 from framework_binance_sim.stage import Stage, background
-from framework_binance_sim.streams import Terms
-from framework_binance_sim.symbols import FUTURES, listed
+from framework_binance_sim.symbols import FUTURES, SPOT, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +50,7 @@ async def _serve(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     public = web.Application(middlewares=[explain_unknown_paths], client_max_size=256 * 1024)
-    public.add_routes(stage.futures.routes())
+    public.add_routes(stage.product.routes())
     runners = [web.AppRunner(app, access_log=None) for app in (public, control.application(stage))]
     ports = []
     for runner, port in zip(runners, (options.port, options.control_port), strict=True):
@@ -63,7 +65,8 @@ async def _serve(options: argparse.Namespace) -> int:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done & set(tasks):
                 task.result()
-    stage.futures.hub.end()
+    stage.product.hub.end()
+    stage.product.sessions.end()
     for runner in runners:
         await runner.cleanup()
     return 0
@@ -71,23 +74,52 @@ async def _serve(options: argparse.Namespace) -> int:
 
 def _built(options: argparse.Namespace) -> Stage:
     stage = Stage()
-    symbols = listed(FUTURES, options.symbols)
-    terms = Terms(
-        ping=options.ping,
-        patience=options.pong_within,
-        life=options.stream_life,
-        warning=options.warning,
-        rate=options.messages,
-    )
-    stage.futures = Futures(
-        symbols, _balances(options.balance), stage.clock, stage.faults, _keys(options), terms, options.weight
-    )
-    stage.futures.keys.life = int(options.listen_key_life * 1_000)
-    stage.futures.exchange.account.hedge = options.hedge
+    symbols = listed(FUTURES if options.product == "futures" else SPOT, options.symbols)
+    make = _futures if options.product == "futures" else _spot
+    stage.product = make(options, stage, symbols)
     stage.script = _script(options, symbols)
     if not options.paused:
         stage.running.set()
     return stage
+
+
+def _futures(options: argparse.Namespace, stage: Stage, symbols: dict[str, Symbol]) -> Futures:
+    made = Futures(
+        symbols,
+        _balances(options.balance),
+        stage.clock,
+        stage.faults,
+        _keys(options),
+        _terms(options, Terms()),
+        options.weight or WEIGHT_A_MINUTE,
+    )
+    made.keys.life = int(options.listen_key_life * 1_000)
+    made.exchange.account.hedge = options.hedge
+    return made
+
+
+def _spot(options: argparse.Namespace, stage: Stage, symbols: dict[str, Symbol]) -> Spot:
+    if options.hedge:
+        raise ValueError("--hedge is of futures; leave it out for spot")
+    return Spot(
+        symbols,
+        _balances(options.balance),
+        stage.clock,
+        stage.faults,
+        _keys(options),
+        _terms(options, TERMS),
+        options.weight or SPOT_WEIGHT_A_MINUTE,
+    )
+
+
+def _terms(options: argparse.Namespace, standard: Terms) -> Terms:
+    return Terms(
+        ping=options.ping or standard.ping,
+        patience=options.pong_within or standard.patience,
+        life=options.stream_life,
+        warning=options.warning,
+        rate=options.messages or standard.rate,
+    )
 
 
 def _script(options: argparse.Namespace, symbols: dict[str, Symbol]) -> Iterator[Tick]:
@@ -154,6 +186,7 @@ def _positive(text: str) -> Decimal:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="framework-binance-sim", description=__doc__)
     add = parser.add_argument
+    add("--product", choices=("futures", "spot"), default="futures", help="what is traded here")
     add("--port", type=int, default=0, help="for traders; 0 takes a free one")
     add("--control-port", type=int, default=0, help="for whoever tests; 0 takes a free one")
     add(
@@ -171,14 +204,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--paused", action="store_true", help="start with the market standing still")
     add("--symbols", type=Path, metavar="FILE", help="a JSON list of what is listed, and its filters")
     add("--balance", action="append", metavar='"10000 USDT"', help="what the account starts with")
-    add("--hedge", action="store_true", help="start in hedge mode")
-    add("--weight", type=int, default=WEIGHT_A_MINUTE, help="request weight a minute before 429")
-    add("--ping", type=float, default=180.0, metavar="S", help="between two pings of a stream")
-    add("--pong-within", type=float, default=600.0, metavar="S", help="before a silent stream is cut")
+    add("--hedge", action="store_true", help="start in hedge mode; futures only")
+    add("--weight", type=int, help="request weight a minute before 429: 2400, on spot 6000")
+    add("--ping", type=float, metavar="S", help="between two pings of a stream: 180, on spot 20")
+    add("--pong-within", type=float, metavar="S", help="before a silent stream is cut: 600, on spot 60")
     add("--stream-life", type=float, default=86_400.0, metavar="S", help="before any stream is closed")
     add("--warning", type=float, default=600.0, metavar="S", help="before that, when serverShutdown is sent")
-    add("--messages", type=int, default=10, metavar="N", help="a client may send on a stream in a second")
-    add("--listen-key-life", type=float, default=3_600.0, metavar="S", help="without a sign of its user")
+    add("--messages", type=int, metavar="N", help="a client may send on a stream in a second: 10, on spot 5")
+    add("--listen-key-life", type=float, default=3_600.0, metavar="S", help="futures only")
     add("--key-env", default="BINANCE_SIM_KEY", help="the environment variable that holds the API key")
     add(
         "--secret-env",

@@ -33,8 +33,6 @@ def application(stage: Stage) -> web.Application:
             web.get("/truth", control.truth),
             web.post("/market", control.market),
             web.post("/quote", control.quote),
-            web.post("/mark", control.mark),
-            web.post("/funding", control.funding),
             web.post("/trade", control.trade),
             web.post("/cancel", control.cancel),
             web.get("/faults", control.faults),
@@ -44,6 +42,7 @@ def application(stage: Stage) -> web.Application:
             web.post("/ban", control.ban),
             web.post("/cut", control.cut),
             web.post("/expire", control.expire),
+            *stage.product.back_doors(),
         ]
     )
     return app
@@ -68,12 +67,12 @@ class Control:
         self._stage = stage
 
     async def truth(self, _: web.Request) -> web.Response:
-        """Everything that is so: orders, fills, positions, wallet, how often each client order id came in."""
-        return web.json_response({**self._stage.futures.truth(), "ended": self._stage.ended})
+        """Everything that is so: orders, fills, what is owned, how often each client order id came in."""
+        return web.json_response({**self._stage.product.truth(), "ended": self._stage.ended})
 
     async def market(self, request: web.Request) -> web.Response:
         """Pause, resume or step the market: `{"do": "step", "count": 10}`."""
-        body, stage = await _body(request), self._stage
+        body, stage = await body_of(request), self._stage
         match body.get("do"):
             case "pause":
                 stage.running.clear()
@@ -91,7 +90,7 @@ class Control:
 
     async def quote(self, request: web.Request) -> web.Response:
         """Set the best prices, with `levels` of `bid_size` and `ask_size`; `last` prints a trade too."""
-        body, market = await _body(request), self._stage.futures.market
+        body, market = await body_of(request), self._stage.product.market
         symbol = market.symbol(body["symbol"])
         bid, ask = Decimal(body["bid"]), Decimal(body["ask"])
         sizes = [Decimal(body.get(name, "10")) for name in ("bid_size", "ask_size")]
@@ -109,36 +108,19 @@ class Control:
         market.happen(Tick(symbol=symbol.symbol, book=book, trade=trade))
         return web.json_response({"update": market.books[symbol.symbol].update})
 
-    async def mark(self, request: web.Request) -> web.Response:
-        """Set a mark price; null lets it follow the book again."""
-        body, futures = await _body(request), self._stage.futures
-        symbol = futures.market.symbol(body["symbol"])
-        futures.exchange.marks.pop(symbol.symbol, None)
-        if body.get("price") is not None:
-            futures.exchange.marks[symbol.symbol] = Decimal(body["price"])
-        futures.algos.quoted(symbol, [], [])
-        return web.json_response({"mark": str(futures.exchange.mark(symbol))})
-
-    async def funding(self, request: web.Request) -> web.Response:
-        """Pay funding now at `rate`, or at the rate that is due."""
-        body, exchange = await _body(request), self._stage.futures.exchange
-        symbol = exchange.market.symbol(body["symbol"])
-        exchange.fund(symbol, Decimal(body.get("rate", exchange.funding_rate[symbol.symbol])))
-        return web.json_response({"incomes": len(exchange.incomes)})
-
     async def trade(self, request: web.Request) -> web.Response:
         """Trade by hand on the account, as another client of it would: the parameters of an order."""
-        body = {name: str(value) for name, value in (await _body(request)).items()}
-        return web.json_response(self._stage.futures.trade(Params({"type": "MARKET", **body})))
+        body = {name: str(value) for name, value in (await body_of(request)).items()}
+        return web.json_response(self._stage.product.trade(Params({"type": "MARKET", **body})))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel by hand on the account, as another client of it would."""
-        body = {name: str(value) for name, value in (await _body(request)).items()}
-        return web.json_response(self._stage.futures.exchange.cancel(Params(body)).body())
+        body = {name: str(value) for name, value in (await body_of(request)).items()}
+        return web.json_response(self._stage.product.cancel(Params(body)))
 
     async def arm(self, request: web.Request) -> web.Response:
         """Arm a fault: `{"kind", "on", "when", "count", "seconds", "status"}`."""
-        self._stage.faults.arm(await _body(request))
+        self._stage.faults.arm(await body_of(request))
         return await self.faults(request)
 
     async def faults(self, _: web.Request) -> web.Response:
@@ -151,12 +133,12 @@ class Control:
         """Disarm every fault, forgive every ban, set the clock right."""
         self._stage.faults.clear()
         self._stage.clock.skew_us = 0
-        self._stage.futures.meter.pardon()
+        self._stage.product.meter.pardon()
         return await self.faults(request)
 
     async def conditions(self, request: web.Request) -> web.Response:
         """What lasts until it is changed: `skew_ms`, `latency_ms`, `refuse_streams`, `half_open`."""
-        body, stage = await _body(request), self._stage
+        body, stage = await body_of(request), self._stage
         unknown = body.keys() - CONDITIONS
         if unknown:
             raise ValueError(
@@ -170,34 +152,37 @@ class Control:
 
     async def ban(self, request: web.Request) -> web.Response:
         """Ban everybody for `seconds`: 418."""
-        body, stage = await _body(request), self._stage
-        stage.futures.meter.ban(float(body.get("seconds", 120)), stage.clock.us() / 1e6)
-        return web.json_response({"until": stage.futures.meter.banned_until})
+        body, stage = await body_of(request), self._stage
+        stage.product.meter.ban(float(body.get("seconds", 120)), stage.clock.us() / 1e6)
+        return web.json_response({"until": stage.product.meter.banned_until})
 
     async def cut(self, request: web.Request) -> web.Response:
         """Cut connections: `which` is all, market, user, trading, or day for the 24 hours' end."""
-        body, futures = await _body(request), self._stage.futures
-        which = body.get("which", "all")
-        count = 0
-        if which in {"all", "trading"}:
-            for socket in list(futures.door.sockets):
-                await socket.close()
-                count += 1
-        if which == "day":
-            count += futures.hub.end()
-        elif which in {"all", "market", "user"}:
-            count += futures.hub.cut(private={"market": False, "user": True}.get(which))
-        elif which != "trading":
-            raise ValueError("`which` is all, market, user, trading or day")
+        product = self._stage.product
+        hub, sessions = product.hub, product.sessions
+        match (await body_of(request)).get("which", "all"):
+            case "all":
+                count = sessions.end() + hub.cut()
+            case "trading":
+                count = sessions.end()
+            case "user":
+                count = hub.cut(private=True) + sessions.cut()
+            case "market":
+                count = hub.cut(private=False)
+            case "day":
+                count = hub.end() + sessions.end(warn=True)
+            case _:
+                raise ValueError("`which` is all, market, user, trading or day")
         return web.json_response({"cut": count})
 
     async def expire(self, _: web.Request) -> web.Response:
-        """End every listen key now."""
-        self._stage.futures.keys.expire_old(all_of_them=True)
+        """End every listen key, or every subscription to the account's events, now."""
+        self._stage.product.expire()
         return web.json_response({})
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request; nothing is an empty one."""
     body = json.loads(await request.read() or b"{}")
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")  # noqa: TRY004 - answered as a bad value

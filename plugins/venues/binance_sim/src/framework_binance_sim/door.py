@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from framework_binance_sim.access import sorted_payload, unsigned
+from framework_binance_sim.access import unsigned
 from framework_binance_sim.faults import REQUEST_KINDS
 from framework_binance_sim.params import Params
 from framework_binance_sim.refusals import Refused
@@ -19,7 +18,7 @@ from framework_binance_sim.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from framework_binance_sim.access import Key, KeyRing
+    from framework_binance_sim.access import KeyRing
     from framework_binance_sim.faults import Fault, Faults
     from framework_binance_sim.market import Clock
     from framework_binance_sim.weights import Meter
@@ -55,7 +54,16 @@ class Endpoint:
 
 
 class Door:
-    """Lets requests in, over REST and over the WebSocket API."""
+    """Lets requests in, over REST and over the WebSocket API.
+
+    Attributes:
+        endpoints: What can be asked.
+        keys: Who may ask.
+        meter: How much.
+        faults: What goes wrong on request.
+        requests: How often each action was asked for.
+        clock: The exchange's.
+    """
 
     def __init__(
         self, endpoints: Iterable[Endpoint], keys: KeyRing, meter: Meter, clock: Clock, faults: Faults
@@ -65,12 +73,16 @@ class Door:
         self.meter = meter
         self.faults = faults
         self.requests: dict[str, int] = {}
-        self.sockets: set[web.WebSocketResponse] = set()
-        self._clock = clock
+        self.clock = clock
 
     def routes(self) -> list[web.RouteDef]:
         """The REST routes."""
         return [web.route(e.method, e.path, self._rest(e)) for e in self.endpoints]
+
+    def methods(self, paths: Mapping[str, tuple[str, str]]) -> dict[str, Endpoint]:
+        """The endpoints by what the WebSocket API calls them."""
+        found = {(e.method, e.path): e for e in self.endpoints}
+        return {name: found[at] for name, at in paths.items()}
 
     def _rest(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -96,25 +108,15 @@ class Door:
     async def _asked(self, endpoint: Endpoint, query: str, body: str, request: web.Request) -> Any:
         pairs = parse_qsl(query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True)
         params = Params(dict(pairs))
-        self._count(endpoint, params)
+        self.count(endpoint, params)
         if len(params.values) != len(pairs):
             raise Refused((-1101, "Duplicate values for a parameter detected."))
         name = request.headers.get("X-MBX-APIKEY")
         if endpoint.access == "signed":
-            self.keys.check(name, params.values, unsigned(query) + unsigned(body), self._clock.us())
+            self.keys.check(name, params.values, unsigned(query) + unsigned(body), self.clock.us())
         elif endpoint.access == "key":
             self.keys.known(name)
-        return await self._answer(endpoint, params)
-
-    def _count(self, endpoint: Endpoint, params: Params) -> None:
-        self.requests[endpoint.action] = self.requests.get(endpoint.action, 0) + 1
-        self.meter.request(endpoint.cost(params), self._clock.us() / 1e6)
-
-    async def _answer(self, endpoint: Endpoint, params: Params) -> Any:
-        if endpoint.orders:
-            self.meter.order(self._clock.us() / 1e6, endpoint.orders)
-        answer = endpoint.answer(params)
-        return await answer if inspect.isawaitable(answer) else answer
+        return await self.answer(endpoint, params)
 
     async def _struck(self, fault: Fault, request: web.Request) -> web.StreamResponse | None:
         """What a fault makes of the answer; None when it only took time."""
@@ -137,7 +139,7 @@ class Door:
 
     def _limited(self, fault: Fault) -> web.Response:
         wait = {"Retry-After": str(max(1, int(fault.seconds)))}
-        until = self._clock.ms() + int(fault.seconds * 1_000)
+        until = self.clock.ms() + int(fault.seconds * 1_000)
         text = (
             f"Too many requests; current limit is {self.meter.weight.limit} requests per minute. "
             "Please use the websocket for live updates to avoid polling the API."
@@ -149,152 +151,33 @@ class Door:
             )
         return web.json_response({"code": -1003, "msg": text}, status=fault.status, headers=wait)
 
-    # the WebSocket API
+    # what the WebSocket API needs
 
-    def socket(self, methods: Mapping[str, Endpoint]) -> Callable[[web.Request], Any]:
-        """A handler of the WebSocket API that offers `methods`."""
+    def count(self, endpoint: Endpoint, params: Params) -> None:
+        """Count a request, and what it costs.
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            if self.faults.refuse_streams:
-                return web.json_response(
-                    {
-                        "code": -1001,
-                        "msg": "Internal error; unable to process your request. Please try again.",
-                    },
-                    status=503,
-                )
-            socket = web.WebSocketResponse(heartbeat=180, max_msg_size=64 * 1024)
-            await socket.prepare(request)
-            self.sockets.add(socket)
-            session = Session(self, methods, socket, request)
-            try:
-                async for message in socket:
-                    if message.type is WSMsgType.TEXT:
-                        await session.heard(message.data)
-            finally:
-                self.sockets.discard(socket)
-                await session.close()
-            return socket
+        Raises:
+            Refused: It is one too many.
+        """
+        self.requests[endpoint.action] = self.requests.get(endpoint.action, 0) + 1
+        self.meter.request(endpoint.cost(params), self.clock.us() / 1e6)
 
-        return handle
+    async def answer(self, endpoint: Endpoint, params: Params) -> Any:
+        """The answer to a request that was let in.
 
-
-class Session:
-    """One connection of the WebSocket API; with an Ed25519 key it may be logged on once for all."""
-
-    def __init__(
-        self, door: Door, methods: Mapping[str, Endpoint], socket: web.WebSocketResponse, request: web.Request
-    ) -> None:
-        self._door = door
-        self._methods = methods
-        self._socket = socket
-        self._request = request
-        self._key: Key | None = None
-        self._since = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def heard(self, text: str) -> None:
-        """Answer a request, without keeping the next one waiting."""
-        task = asyncio.create_task(self._reply(text))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Forget what was not answered."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _reply(self, text: str) -> None:
-        door = self._door
-        try:
-            asked = json.loads(text)
-            number, name = asked.get("id"), asked["method"]
-            fields = {key: _text(value) for key, value in (asked.get("params") or {}).items()}
-        except (ValueError, KeyError, AttributeError, TypeError):
-            error = {"code": -1135, "msg": "Invalid JSON Request."}
-            await self._say({"id": None, "status": 400, "error": error})
-            return
-        await asyncio.sleep(door.faults.latency)
-        fault = door.faults.strike(REQUEST_KINDS, name, "before")
-        if fault is not None and await self._struck(fault, number):
-            return
-        try:
-            answer: dict[str, Any] = {"id": number, "status": 200, "result": await self._result(name, fields)}
-        except Refused as refused:
-            answer = {"id": number, "status": refused.status, "error": refused.body()}
-        fault = door.faults.strike(REQUEST_KINDS, name, "after")
-        if fault is not None and await self._struck(fault, number):
-            return
-        await self._say({**answer, "rateLimits": door.meter.table()})
-
-    async def _result(self, name: str, fields: dict[str, str]) -> Any:
-        door, now = self._door, self._door._clock.us()  # noqa: SLF001 - a session is part of its door
-        if name in {"session.logon", "session.status", "session.logout"}:
-            return self._session(name, fields, now)
-        endpoint = self._methods.get(name)
-        if endpoint is None:
-            raise Refused((-1020, "This operation is not supported."))
-        params = Params(fields)
-        door._count(endpoint, params)  # noqa: SLF001
-        if endpoint.access == "signed" and not (self._key is not None and "signature" not in fields):
-            door.keys.check(fields.get("apiKey"), fields, sorted_payload(fields), now)
-        elif endpoint.access == "key" and self._key is None:
-            door.keys.known(fields.get("apiKey"))
-        return await door._answer(endpoint, params)  # noqa: SLF001
-
-    def _session(self, name: str, fields: dict[str, str], now: int) -> dict[str, Any]:
-        if name == "session.logon":
-            key = self._door.keys.check(fields.get("apiKey"), fields, sorted_payload(fields), now)
-            if key.kind != "ed25519":
-                raise Refused((-4056, "Invalid api key type."))
-            self._key, self._since = key, now // 1_000
-        elif name == "session.logout":
-            self._key = None
-        return {
-            "apiKey": self._key.name if self._key else None,
-            "authorizedSince": self._since if self._key else None,
-            "connectedSince": self._since or now // 1_000,
-            "returnRateLimits": True,
-            "serverTime": now // 1_000,
-        }
-
-    async def _struck(self, fault: Fault, number: Any) -> bool:
-        match fault.kind:
-            case "slow":
-                await asyncio.sleep(fault.seconds)
-                return False
-            case "silence":
-                return True
-            case "drop":
-                if self._request.transport is not None:
-                    self._request.transport.abort()
-                return True
-            case "garbage":
-                await self._socket.send_str("<html>")
-                return True
-        if fault.status in {429, 418}:
-            body = {"code": -1003, "msg": "Too many requests; please use the websocket for live updates."}
-        else:
-            body = fault.body()
-        await self._say({"id": number, "status": fault.status, "error": body})
-        return True
-
-    async def _say(self, answer: dict[str, Any]) -> None:
-        if not self._socket.closed and not self._door.faults.muted:
-            await self._socket.send_str(json.dumps(answer, separators=(",", ":")))
+        Raises:
+            Refused: With the exchange's code.
+        """
+        if endpoint.orders:
+            self.meter.order(self.clock.us() / 1e6, endpoint.orders)
+        answer = endpoint.answer(params)
+        return await answer if inspect.isawaitable(answer) else answer
 
 
 def _abort(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
     raise ConnectionResetError("the connection was cut on request")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 @web.middleware

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REQUEST_KINDS = ("status", "silence", "drop", "garbage", "slow")
 STREAM_KINDS = ("lose", "duplicate", "late", "reorder")
@@ -103,3 +107,30 @@ class Faults:
         self.armed.clear()
         self.latency = 0.0
         self.refuse_streams = self.muted = False
+
+
+class Courier:
+    """Delivers the events of an account in the way the armed faults have it."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._held: list[Callable[[], None]] = []
+
+    def deliver(self, event: str, tell: Callable[[], None]) -> None:
+        """Call `tell` once; never, twice, later, or after the next one when a fault strikes the event."""
+        fault = self._faults.strike(STREAM_KINDS, event)
+        match None if fault is None else fault.kind:
+            case "lose":
+                return
+            case "late":
+                asyncio.get_running_loop().call_later(fault.seconds if fault else 0, tell)
+                return
+            case "reorder":
+                self._held.append(tell)
+                return
+            case "duplicate":
+                tell()
+        tell()
+        held, self._held = self._held[::-1], []
+        for earlier in held:
+            earlier()

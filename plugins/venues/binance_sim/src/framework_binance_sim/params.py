@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 NUMBER = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
-CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 _NUMBER = re.compile(NUMBER)
-_CLIENT_ID = re.compile(CLIENT_ID)
 _WHOLE = re.compile(r"^-?[0-9]{1,18}$")
-LONGEST_CLIENT_ID = 36
 
 
 class Params:
@@ -79,15 +76,11 @@ class Params:
             raise missing(name)
         return value == "true"
 
-    def client_id(self, name: str) -> str | None:
-        """A client's own identifier, or None."""
+    def matched(self, name: str, legal: str) -> str | None:
+        """A text that fits a regular expression, or None."""
         value = self.maybe(name)
-        if value is None:
-            return None
-        if len(value) > LONGEST_CLIENT_ID:
-            raise Refused((-4015, "Client order id length should not be more than 36 chars"))
-        if _CLIENT_ID.match(value) is None:
-            raise illegal(name, CLIENT_ID)
+        if value is not None and re.fullmatch(legal, value) is None:
+            raise illegal(name, legal)
         return value
 
     def limit(self, default: int, most: int) -> int:

@@ -157,7 +157,9 @@ def frames(path: Path, symbols: Mapping[str, Symbol]) -> Iterator[Tick]:
 
 def _frame(data: dict[str, Any]) -> Iterator[Tick]:
     if data["e"] == "depthUpdate":
-        yield Tick(symbol=data["s"], changes=(_levels(data["b"]), _levels(data["a"])), ms=data["T"])
+        yield Tick(
+            symbol=data["s"], changes=(_levels(data["b"]), _levels(data["a"])), ms=data.get("T", data["E"])
+        )
     elif data["e"] == "trade":
         trade = (Decimal(data["p"]), Decimal(data["q"]), bool(data["m"]))
         if trade[1]:

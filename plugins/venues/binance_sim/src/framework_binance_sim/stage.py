@@ -1,10 +1,10 @@
-"""The whole exchange: its products, its clock, and the scripts that move its markets."""
+"""The whole exchange: its product, its clock, and the script that moves its market."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from framework_binance_sim.faults import Faults
 from framework_binance_sim.market import Clock
@@ -12,11 +12,57 @@ from framework_binance_sim.market import Clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from framework_binance_sim.futures.product import Futures
+    from aiohttp import web
+
+    from framework_binance_sim.market import Market
+    from framework_binance_sim.params import Params
     from framework_binance_sim.script import Tick
+    from framework_binance_sim.sessions import Sessions
+    from framework_binance_sim.streams import Hub
+    from framework_binance_sim.weights import Meter
 
 FASTEST = 200
 """Ticks played in a row before others have their turn."""
+
+
+class Product(Protocol):
+    """What is traded here: futures or spot.
+
+    Attributes:
+        market: Its books and trades.
+        hub: Its streams.
+        sessions: Its WebSocket API.
+        meter: Its limits.
+    """
+
+    market: Market
+    hub: Hub
+    sessions: Sessions
+    meter: Meter
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every route for traders."""
+
+    def back_doors(self) -> list[web.RouteDef]:
+        """Routes of the control port that only this product has."""
+
+    def passed(self) -> None:
+        """Time has passed."""
+
+    def second(self) -> None:
+        """A second has passed."""
+
+    def trade(self, params: Params) -> dict[str, Any]:
+        """An order by hand, as another client of the account would send it."""
+
+    def cancel(self, params: Params) -> dict[str, Any]:
+        """A cancellation by hand."""
+
+    def expire(self) -> None:
+        """End whatever lets a client listen to the account."""
+
+    def truth(self) -> dict[str, Any]:
+        """Everything that is so."""
 
 
 class Stage:
@@ -25,7 +71,7 @@ class Stage:
     Attributes:
         clock: The exchange's clock.
         faults: What goes wrong on request.
-        futures: The futures product.
+        product: What is traded.
         script: What moves its market.
         running: Set while the market moves.
         ended: The script has no more.
@@ -34,7 +80,7 @@ class Stage:
     def __init__(self) -> None:
         self.clock = Clock()
         self.faults = Faults()
-        self.futures: Futures
+        self.product: Product
         self.script: Iterator[Tick] = iter(())
         self.running = asyncio.Event()
         self.ended = False
@@ -46,7 +92,7 @@ class Stage:
             if tick is None:
                 self.ended = True
                 return done
-            self.futures.market.happen(tick)
+            self.product.market.happen(tick)
         return count
 
     async def play(self, interval: float, speed: float) -> None:
@@ -66,17 +112,17 @@ class Stage:
             played += 1
             if wait or played % FASTEST == 0:
                 await asyncio.sleep(wait)
-            self.futures.market.happen(tick)
+            self.product.market.happen(tick)
 
     async def tend(self) -> None:
         """Do what the clock asks for."""
         second = 0
         while True:
             await asyncio.sleep(0.05)
-            self.futures.passed()
+            self.product.passed()
             if self.clock.ms() // 1_000 != second:
                 second = self.clock.ms() // 1_000
-                self.futures.second()
+                self.product.second()
 
 
 @contextlib.asynccontextmanager

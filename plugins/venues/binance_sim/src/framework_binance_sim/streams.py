@@ -1,139 +1,58 @@
-"""WebSocket connections: what each listens to, how long it lives, and what it may say."""
+"""Market and user streams: what each connection listens to, and what it may say."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import re
 import time
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
-from framework_binance_sim.faults import STREAM_KINDS
+from framework_binance_sim.connections import Connection
+from framework_binance_sim.faults import Courier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from framework_binance_sim.connections import Terms
     from framework_binance_sim.faults import Faults
 
-BACKLOG = 20_000
 STREAMS = 1_024
 _SYMBOL_FIRST = re.compile(r"^[a-z0-9_!]+(@[a-zA-Z0-9_@]+)?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How long connections live.
-
-    Attributes:
-        ping: Seconds between two pings.
-        patience: Seconds without a pong after which a connection is closed.
-        life: Seconds after which it is closed in any case.
-        warning: Seconds before that at which `serverShutdown` is sent.
-        rate: Messages a client may send in a second.
-    """
-
-    ping: float = 180.0
-    patience: float = 600.0
-    life: float = 86_400.0
-    warning: float = 600.0
-    rate: int = 10
-
-
-class Stream:
+class Stream(Connection):
     """One connection to market or user streams."""
 
-    def __init__(self, *, combined: bool) -> None:
+    def __init__(self, hub: Hub, *, combined: bool) -> None:
+        super().__init__(hub.faults, hub.terms, hub.ms)
         self.names: set[str] = set()
         self.private: set[str] = set()
         self.combined = combined
-        self.opened = time.monotonic()
-        self.warned = False
-        self._socket = web.WebSocketResponse(autoping=False, max_msg_size=64 * 1024)
-        self._transport: asyncio.Transport | None = None
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(BACKLOG)
-        self._ponged = self._pinged = time.monotonic()
+        self._hub = hub
         self._said: list[float] = []
 
-    async def serve(
-        self, request: web.Request, hub: Hub, answer: Callable[[Stream, Any], dict[str, Any] | None]
-    ) -> web.WebSocketResponse:
-        """Hold the connection until either side ends it; `answer` makes a reply of a message."""
-        await self._socket.prepare(request)
-        self._transport = request.transport
-        hub.streams.add(self)
-        tasks = [asyncio.create_task(task) for task in (self._send(hub.faults), self._live(hub))]
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Hold the connection until either side ends it."""
+        self._hub.streams.add(self)
         try:
-            async for message in self._socket:
-                if message.type is WSMsgType.PONG:
-                    self._ponged = time.monotonic()
-                elif message.type is WSMsgType.PING:
-                    await self._socket.pong(message.data)
-                elif message.type is WSMsgType.TEXT:
-                    if not self._within(hub.terms.rate):
-                        await self._socket.close(
-                            code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests"
-                        )
-                        break
-                    reply = answer(self, _loads(message.data))
-                    if reply is not None:
-                        self.put(reply)
+            return await super().serve(request)
         finally:
-            hub.streams.discard(self)
-            for task in tasks:
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks)
-        return self._socket
+            self._hub.streams.discard(self)
 
-    def put(self, message: dict[str, Any] | list[Any]) -> None:
-        """Queue a message; a listener that is too slow is cut off."""
-        try:
-            self._queue.put_nowait(json.dumps(message, separators=(",", ":")))
-        except asyncio.QueueFull:
-            self.cut()
+    async def heard(self, text: str) -> None:
+        """Answer a message, unless there are too many."""
+        if not self._within(self.terms.rate):
+            await self.close(WSCloseCode.POLICY_VIOLATION, b"Too many requests")
+            return
+        self.put(market_request(self, _loads(text)))
 
-    def cut(self) -> None:
-        """Cut the connection without a farewell."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    def end(self) -> None:
-        """Close the connection after what is queued."""
-        with contextlib.suppress(asyncio.QueueFull):
-            self._queue.put_nowait(None)
-
-    async def _send(self, faults: Faults) -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            while True:
-                text = await self._queue.get()
-                if text is None:
-                    await self._socket.close()
-                    return
-                if not faults.muted:
-                    await self._socket.send_str(text)
-
-    async def _live(self, hub: Hub) -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            while True:
-                await asyncio.sleep(min(hub.terms.ping, 1.0) / 4)
-                now = time.monotonic()
-                if now - self._ponged > hub.terms.patience:
-                    self.cut()
-                    return
-                if now - self._pinged >= hub.terms.ping and not hub.faults.muted:
-                    self._pinged = now
-                    await self._socket.ping(str(int(time.time() * 1_000)).encode())
-                age = now - self.opened
-                if age >= hub.terms.life - hub.terms.warning and not self.warned:
-                    self.warned = True
-                    self.put({"e": "serverShutdown", "E": hub.ms()})
-                if age >= hub.terms.life:
-                    self.end()
-                    return
+    def warn(self) -> None:
+        """Say that the connection will be closed."""
+        told = {"e": "serverShutdown", "E": self.ms()}
+        self.put({"stream": "!serverShutdown", "data": told} if self.combined else told)
 
     def _within(self, rate: int) -> bool:
         now = time.monotonic()
@@ -142,14 +61,14 @@ class Stream:
 
 
 class Hub:
-    """Every connection of one product."""
+    """Every connection to the streams of one product."""
 
     def __init__(self, faults: Faults, terms: Terms, ms: Callable[[], int]) -> None:
         self.streams: set[Stream] = set()
         self.faults = faults
         self.terms = terms
         self.ms = ms
-        self._held: list[tuple[str, dict[str, Any]]] = []
+        self._courier = Courier(faults)
 
     def wanted(self, name: str) -> bool:
         """Whether anybody listens to a stream."""
@@ -163,23 +82,7 @@ class Hub:
 
     def private(self, key: str, message: dict[str, Any]) -> None:
         """Send an event of the account to those who listen to a key, in the way the armed faults have it."""
-        fault = self.faults.strike(STREAM_KINDS, message["e"])
-        match None if fault is None else fault.kind:
-            case "lose":
-                return
-            case "late":
-                seconds = fault.seconds if fault else 0
-                asyncio.get_running_loop().call_later(seconds, self._tell, key, message)
-                return
-            case "reorder":
-                self._held.append((key, message))
-                return
-            case "duplicate":
-                self._tell(key, message)
-        self._tell(key, message)
-        held, self._held = self._held[::-1], []
-        for earlier in held:
-            self._tell(*earlier)
+        self._courier.deliver(message["e"], partial(self._tell, key, message))
 
     def listening(self, key: str) -> list[Stream]:
         """Who listens to a key."""
@@ -195,7 +98,7 @@ class Hub:
     def end(self) -> int:
         """Close every connection as the 24 hours do, with a warning first."""
         for stream in self.streams:
-            stream.put({"e": "serverShutdown", "E": self.ms()})
+            stream.warn()
             stream.end()
         return len(self.streams)
 
@@ -204,7 +107,7 @@ class Hub:
             stream.put({"stream": key, "data": message} if stream.combined else message)
 
 
-def market_request(stream: Stream, asked: Any) -> dict[str, Any] | None:  # noqa: PLR0911 - a table of answers
+def market_request(stream: Stream, asked: Any) -> dict[str, Any]:  # noqa: PLR0911 - a table of answers
     """Answer SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS, SET_PROPERTY and GET_PROPERTY."""
     if not isinstance(asked, dict):
         return {"error": {"code": 3, "msg": "Invalid JSON: expected value at line 1 column 1"}}

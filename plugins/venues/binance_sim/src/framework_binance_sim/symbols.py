@@ -34,15 +34,20 @@ class Symbol:
         market_step: `stepSize` of MARKET_LOT_SIZE.
         market_max_qty: `maxQty` of MARKET_LOT_SIZE.
         min_notional: The least price times quantity.
+        max_notional: The most of it; spot only.
         max_orders: MAX_NUM_ORDERS.
         max_algo_orders: MAX_NUM_ALGO_ORDERS.
-        multiplier_up: PERCENT_PRICE: a limit price may be this many times the mark price.
-        multiplier_down: PERCENT_PRICE: and no less than this many times.
+        multiplier_up: PERCENT_PRICE: a limit price may be this many times the mark price; on spot, of
+            PERCENT_PRICE_BY_SIDE, a bid may be this many times the mean price of five minutes.
+        multiplier_down: And no less than this many times.
+        ask_multiplier_up: PERCENT_PRICE_BY_SIDE for offers; spot only.
+        ask_multiplier_down: And no less than this many times.
         max_position: MAX_POSITION of the base asset; spot only.
         max_leverage: The largest leverage; futures only.
         maker: Fee rate of resting fills.
         taker: Fee rate of taking fills.
         maintenance: Maintenance margin rate; futures only.
+        written: Decimals that numbers are written with; 0 for as many as tick and step have.
     """
 
     symbol: str
@@ -58,15 +63,19 @@ class Symbol:
     market_step: Decimal = _NONE
     market_max_qty: Decimal = _NONE
     min_notional: Decimal = _NONE
+    max_notional: Decimal = _NONE
     max_orders: int = 200
     max_algo_orders: int = 10
     multiplier_up: Decimal = _NONE
     multiplier_down: Decimal = _NONE
+    ask_multiplier_up: Decimal = _NONE
+    ask_multiplier_down: Decimal = _NONE
     max_position: Decimal = _NONE
     max_leverage: int = 125
     maker: Decimal = _MAKER
     taker: Decimal = _TAKER
     maintenance: Decimal = _MAINTENANCE
+    written: int = 0
 
     @property
     def price_decimals(self) -> int:
@@ -80,15 +89,19 @@ class Symbol:
 
     def price(self, value: Decimal) -> str:
         """A price as it is written."""
-        return format(value.quantize(D(1).scaleb(-self.price_decimals)), "f")
+        return _fixed(value, self.written or self.price_decimals)
 
     def size(self, value: Decimal) -> str:
         """A quantity as it is written."""
-        return format(value.quantize(D(1).scaleb(-self.size_decimals)), "f")
+        return _fixed(value, self.written or self.size_decimals)
 
     def worth(self, value: Decimal) -> str:
         """A price times a quantity as it is written."""
-        return format(value.quantize(D(1).scaleb(-self.price_decimals - self.size_decimals)), "f")
+        return _fixed(value, self.written or self.price_decimals + self.size_decimals)
+
+
+def _fixed(value: Decimal, decimals: int) -> str:
+    return format(value.quantize(D(1).scaleb(-decimals)), "f")
 
 
 def places(number: Decimal) -> int:
@@ -164,9 +177,13 @@ _SPOT = replace(
     max_qty=D(9_000),
     market_max_qty=D(100),
     min_notional=D(5),
+    max_notional=D(9_000_000),
     max_algo_orders=5,
     multiplier_up=D(5),
     multiplier_down=D("0.2"),
+    ask_multiplier_up=D(5),
+    ask_multiplier_down=D("0.2"),
+    written=8,
     maker=D("0.001"),
     taker=D("0.001"),
 )
@@ -184,6 +201,7 @@ SPOT = (
         max_price=D(922_327),
         min_qty=D("0.0001"),
         min_notional=D("0.0001"),
+        max_notional=_NONE,
         start=D("0.05"),
     ),
 )

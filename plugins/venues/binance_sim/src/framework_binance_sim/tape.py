@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from framework_binance_sim.symbols import Symbol
 
 KEPT = 1_500
 MINUTE_MS = 60_000
@@ -74,31 +77,32 @@ class Kline:
             self.bought_quote += trade.size * trade.price
         self.count += 1
 
-    def row(self) -> list[Any]:
+    def row(self, symbol: Symbol) -> list[Any]:
         """As REST writes it."""
-        texts = [format(v, "f") for v in (self.open, self.high, self.low, self.close, self.volume)]
-        more = [format(v, "f") for v in (self.bought, self.bought_quote)]
-        return [self.opened, *texts, self.closed, format(self.quote, "f"), self.count, *more, "0"]
+        prices = [symbol.price(price) for price in (self.open, self.high, self.low, self.close)]
+        bought = [symbol.size(self.bought), symbol.worth(self.bought_quote)]
+        volume, quote = symbol.size(self.volume), symbol.worth(self.quote)
+        return [self.opened, *prices, volume, self.closed, quote, self.count, *bought, "0"]
 
-    def message(self, symbol: str, interval: str, *, over: bool) -> dict[str, Any]:
+    def message(self, symbol: Symbol, interval: str, *, over: bool) -> dict[str, Any]:
         """As a stream writes it."""
         return {
             "t": self.opened,
             "T": self.closed,
-            "s": symbol,
+            "s": symbol.symbol,
             "i": interval,
             "f": self.first,
             "L": self.last,
-            "o": format(self.open, "f"),
-            "c": format(self.close, "f"),
-            "h": format(self.high, "f"),
-            "l": format(self.low, "f"),
-            "v": format(self.volume, "f"),
+            "o": symbol.price(self.open),
+            "c": symbol.price(self.close),
+            "h": symbol.price(self.high),
+            "l": symbol.price(self.low),
+            "v": symbol.size(self.volume),
             "n": self.count,
             "x": over,
-            "q": format(self.quote, "f"),
-            "V": format(self.bought, "f"),
-            "Q": format(self.bought_quote, "f"),
+            "q": symbol.worth(self.quote),
+            "V": symbol.size(self.bought),
+            "Q": symbol.worth(self.bought_quote),
             "B": "0",
         }
 

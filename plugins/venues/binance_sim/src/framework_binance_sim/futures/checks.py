@@ -32,6 +32,8 @@ BAD_KIND = (-1116, "Invalid orderType.")
 BAD_TIME = (-1115, "Invalid timeInForce.")
 GOOD_TILL_AHEAD_MS = 600_000
 GOOD_TILL_LAST = 253_402_300_799_000
+CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
+LONGEST_CLIENT_ID = 36
 LEAST_CALLBACK, MOST_CALLBACK = Decimal("0.1"), Decimal(10)
 
 
@@ -65,7 +67,7 @@ def new_order(params: Params, symbol: Symbol, book: Book, number: int, ms: int, 
     return Order(
         symbol=symbol,
         number=number,
-        client_id=params.client_id("newClientOrderId") or made_up(),
+        client_id=client_id(params, "newClientOrderId") or made_up(),
         side=side,
         position_side=position_side(params, hedge=hedge),
         kind=kind,
@@ -109,7 +111,7 @@ def new_algo(params: Params, symbol: Symbol, number: int, ms: int, *, hedge: boo
     algo = Algo(
         symbol=symbol,
         number=number,
-        client_id=params.client_id("clientAlgoId") or made_up(),
+        client_id=client_id(params, "clientAlgoId") or made_up(),
         side=side,
         position_side=position_side(params, hedge=hedge),
         kind=kind,
@@ -140,6 +142,17 @@ def new_algo(params: Params, symbol: Symbol, number: int, ms: int, *, hedge: boo
         algo.trigger = params.decimal("triggerPrice")
         check_price(symbol, algo.trigger, stop=True)
     return algo
+
+
+def client_id(params: Params, name: str) -> str | None:
+    """A client's own identifier, or None.
+
+    Raises:
+        Refused: It is too long, or has characters that it may not have.
+    """
+    if len(params.maybe(name) or "") > LONGEST_CLIENT_ID:
+        raise Refused((-4015, "Client order id length should not be more than 36 chars"))
+    return params.matched(name, CLIENT_ID)
 
 
 def made_up() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from framework_binance_sim.book import within
+from framework_binance_sim import matching
 from framework_binance_sim.futures import checks
 from framework_binance_sim.futures.account import Account, Position
 from framework_binance_sim.futures.records import STATED, ZERO, Fill, Order, money
@@ -220,25 +220,15 @@ class Exchange:
     def quoted(self, symbol: Symbol, bids: list[Level], asks: list[Level]) -> None:
         """Resting orders take what has come to their price, the best price first, then the oldest."""
         del bids, asks
-        mine = [order for order in self.working.values() if order.symbol is symbol]
-        mine.sort(key=lambda order: -order.price if order.side == "BUY" else order.price)
-        book = self.market.books[symbol.symbol]
-        for order in mine:
-            size = self._allowed(order)
-            taken = sum((part for _, part in book.take(order.side, order.price, size)), ZERO)
-            if taken:
-                self._fill(order, order.price, taken, maker=True)
+        for order, part in matching.quoted(
+            self._resting(symbol), self.market.books[symbol.symbol], self._allowed
+        ):
+            self._fill(order, order.price, part, maker=True)
 
     def traded(self, symbol: Symbol, trade: Print) -> None:
         """Resting orders that somebody traded through fill, as far as the trade's size goes."""
-        left = trade.size
-        for order in [o for o in self.working.values() if o.symbol is symbol]:
-            beyond = trade.price != order.price and within(order.side, trade.price, order.price)
-            if left and beyond:
-                part = min(left, self._allowed(order))
-                left -= part
-                if part:
-                    self._fill(order, order.price, part, maker=True)
+        for order, part in matching.traded(self._resting(symbol), trade, self._allowed):
+            self._fill(order, order.price, part, maker=True)
 
     def kline(self, symbol: Symbol, interval: str, row: Kline) -> None:
         """Nothing."""
@@ -267,6 +257,9 @@ class Exchange:
                 self._tell_account("FUNDING_FEE", symbol.quote, [], fee)
 
     # inside
+
+    def _resting(self, symbol: Symbol) -> list[Order]:
+        return [order for order in self.working.values() if order.symbol is symbol]
 
     def _take(self, order: Order) -> None:
         book = self.market.books[order.symbol.symbol]

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from framework_binance_sim.door import Door, Endpoint
+from framework_binance_sim.door import Door
 from framework_binance_sim.futures import private, public, trading
 from framework_binance_sim.futures.algos import Algos
+from framework_binance_sim.futures.control import back_doors
 from framework_binance_sim.futures.exchange import Exchange
 from framework_binance_sim.futures.records import money
 from framework_binance_sim.futures.streams import Feed, ListenKeys, routes
 from framework_binance_sim.market import Market
-from framework_binance_sim.streams import Hub, Terms
+from framework_binance_sim.sessions import Sessions
+from framework_binance_sim.streams import Hub
 from framework_binance_sim.weights import Count, Meter
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from framework_binance_sim.access import KeyRing
+    from framework_binance_sim.connections import Terms
     from framework_binance_sim.faults import Faults
     from framework_binance_sim.market import Clock
     from framework_binance_sim.params import Params
@@ -60,6 +63,7 @@ class Futures:
         hub: Its streams.
         keys: Its listen keys.
         door: Its limits and endpoints.
+        sessions: Its WebSocket API.
         meter: The limits themselves.
     """
 
@@ -89,16 +93,19 @@ class Futures:
             *self.keys.endpoints(),
         ]
         self.door = Door(endpoints, ring, self.meter, clock, faults)
+        self.sessions = Sessions(self.door, self.door.methods(METHODS), terms, events=False)
 
     def routes(self) -> list[web.RouteDef]:
         """Every route of the product."""
-        found = {(e.method, e.path): e for e in self.door.endpoints}
-        methods: dict[str, Endpoint] = {name: found[at] for name, at in METHODS.items()}
         return [
             *self.door.routes(),
             *routes(self.hub, self.keys),
-            web.get("/ws-fapi/v1", self.door.socket(methods)),
+            web.get("/ws-fapi/v1", self.sessions.connect),
         ]
+
+    def back_doors(self) -> list[web.RouteDef]:
+        """Routes of the control port that only futures have."""
+        return back_doors(self.exchange, self.algos)
 
     def passed(self) -> None:
         """Time has passed."""
@@ -114,6 +121,14 @@ class Futures:
     def trade(self, params: Params) -> dict[str, Any]:
         """An order by hand, as another client of the account would send it."""
         return self.exchange.place(params).body()
+
+    def cancel(self, params: Params) -> dict[str, Any]:
+        """A cancellation by hand."""
+        return self.exchange.cancel(params).body()
+
+    def expire(self) -> None:
+        """End every listen key."""
+        self.keys.expire_old(all_of_them=True)
 
     def truth(self) -> dict[str, Any]:
         """Everything that is so."""
@@ -132,7 +147,7 @@ class Futures:
             "requests": self.door.requests,
             "streams": len(self.hub.streams),
             "users": sum(bool(stream.private) for stream in self.hub.streams),
-            "sockets": len(self.door.sockets),
+            "sockets": len(self.sessions.all),
             "weight": self.meter.weight.used,
             "ms": exchange.ms(),
         }

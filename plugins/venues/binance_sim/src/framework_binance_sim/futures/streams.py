@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from framework_binance_sim.door import Endpoint
-from framework_binance_sim.futures.public import aggregate
-from framework_binance_sim.futures.records import ZERO
+from framework_binance_sim.prices import aggregate, day_event, mini_event, rows
 from framework_binance_sim.refusals import Refused
-from framework_binance_sim.streams import Stream, market_request
+from framework_binance_sim.streams import Stream
 
 if TYPE_CHECKING:
     from framework_binance_sim.book import Level
@@ -106,16 +105,7 @@ class Feed:
         """Changed levels, and the best prices."""
         name, book, ms = symbol.symbol.lower(), self._market.books[symbol.symbol], self._market.ms()
         head = {"E": ms, "T": ms, "s": symbol.symbol}
-        (bid, bid_size), (ask, ask_size) = book.bid or (ZERO, ZERO), book.ask or (ZERO, ZERO)
-        best = {
-            "e": "bookTicker",
-            "u": book.update,
-            **head,
-            "b": symbol.price(bid),
-            "B": symbol.size(bid_size),
-            "a": symbol.price(ask),
-            "A": symbol.size(ask_size),
-        }
+        best = {"e": "bookTicker", **head, **self._public.best_event(symbol)}
         for stream in (f"{name}@bookTicker", "!bookTicker"):
             self._hub.publish(stream, best)
         before = self._previous.get(symbol.symbol, book.update - 1)
@@ -125,15 +115,15 @@ class Feed:
             "e": "depthUpdate",
             **head,
             **numbers,
-            "b": _rows(symbol, bids),
-            "a": _rows(symbol, asks),
+            "b": rows(symbol, bids),
+            "a": rows(symbol, asks),
         }
         for speed in SPEEDS:
             self._hub.publish(f"{name}@depth{speed}", difference)
             for depth in (5, 10, 20):
                 stream = f"{name}@depth{depth}{speed}"
                 if self._hub.wanted(stream):
-                    sides = (_rows(symbol, list(side.items())[:depth]) for side in (book.bids, book.asks))
+                    sides = (rows(symbol, list(side.items())[:depth]) for side in (book.bids, book.asks))
                     self._hub.publish(stream, {**difference, **dict(zip("ba", sides, strict=True))})
 
     def traded(self, symbol: Symbol, trade: Print) -> None:
@@ -154,8 +144,8 @@ class Feed:
                 "m": trade.buyer_is_maker,
             }
             self._hub.publish(f"{name}@trade", told)
-        for interval, rows in self._market.tapes[symbol.symbol].klines.items():
-            self._kline(symbol, interval, rows[-1], over=False)
+        for interval, klines in self._market.tapes[symbol.symbol].klines.items():
+            self._kline(symbol, interval, klines[-1], over=False)
 
     def kline(self, symbol: Symbol, interval: str, row: Kline) -> None:
         """A kline that is over."""
@@ -171,21 +161,19 @@ class Feed:
             for speed in ("", "@1s", "@3s"):
                 self._hub.publish(f"{name}@markPrice{speed}", mark)
             if self._hub.streams:
-                day = _day(self._public.day_row(symbol))
+                day = day_event(self._public.day_row(symbol))
                 days.append(day)
-                minis.append(
-                    {**{k: day[k] for k in ("E", "s", "c", "o", "h", "l", "v", "q")}, "e": "24hrMiniTicker"}
-                )
+                minis.append(mini_event(day))
                 self._hub.publish(f"{name}@ticker", day)
                 self._hub.publish(f"{name}@miniTicker", minis[-1])
-        for stream, rows in (("!ticker@arr", days), ("!miniTicker@arr", minis), ("!markPrice@arr", marks)):
-            self._hub.publish(stream, rows)
+        for stream, told in (("!ticker@arr", days), ("!miniTicker@arr", minis), ("!markPrice@arr", marks)):
+            self._hub.publish(stream, told)
         self._hub.publish("!markPrice@arr@1s", marks)
 
     def _kline(self, symbol: Symbol, interval: str, row: Kline, *, over: bool) -> None:
         stream = f"{symbol.symbol.lower()}@kline_{interval}"
         if self._hub.wanted(stream):
-            told = row.message(symbol.symbol, interval, over=over)
+            told = row.message(symbol, interval, over=over)
             self._hub.publish(stream, {"e": "kline", "E": self._market.ms(), "s": symbol.symbol, "k": told})
 
 
@@ -196,7 +184,7 @@ def routes(hub: Hub, keys: ListenKeys) -> list[web.RouteDef]:
         if hub.faults.refuse_streams:
             return web.Response(status=503)
         combined = request.path.endswith("/stream")
-        stream = Stream(combined=combined)
+        stream = Stream(hub, combined=combined)
         names = (
             request.query.get("streams", "").split("/") if combined else [request.match_info.get("names", "")]
         )
@@ -208,15 +196,11 @@ def routes(hub: Hub, keys: ListenKeys) -> list[web.RouteDef]:
                 stream.names.add(name)
             else:
                 return web.json_response({"code": NO_KEY[0], "msg": NO_KEY[1]}, status=400)
-        return await stream.serve(request, hub, market_request)
+        return await stream.serve(request)
 
     prefixes = ("", "/market", "/public", "/private")
     paths = [f"{prefix}{path}" for prefix in prefixes for path in ("/ws", "/ws/{names:.+}", "/stream")]
     return [web.get(path, connect) for path in paths]
-
-
-def _rows(symbol: Symbol, levels: list[Level]) -> list[list[str]]:
-    return [[symbol.price(price), symbol.size(size)] for price, size in levels]
 
 
 def _mark(row: dict[str, Any]) -> dict[str, Any]:
@@ -231,25 +215,3 @@ def _mark(row: dict[str, Any]) -> dict[str, Any]:
         "r": row["lastFundingRate"],
         "T": row["nextFundingTime"],
     }
-
-
-def _day(row: dict[str, Any]) -> dict[str, Any]:
-    names = {
-        "s": "symbol",
-        "p": "priceChange",
-        "P": "priceChangePercent",
-        "w": "weightedAvgPrice",
-        "c": "lastPrice",
-        "Q": "lastQty",
-        "o": "openPrice",
-        "h": "highPrice",
-        "l": "lowPrice",
-        "v": "volume",
-        "q": "quoteVolume",
-        "O": "openTime",
-        "C": "closeTime",
-        "F": "firstId",
-        "L": "lastId",
-        "n": "count",
-    }
-    return {"e": "24hrTicker", "E": row["closeTime"], **{short: row[name] for short, name in names.items()}}
