@@ -59,7 +59,7 @@ STANDARD = (1, 2)
 def mask_of(plan: Plan) -> Mask:
     """What hides the credentials that a plan's settings name."""
     settings = [part.config for parts in (plan.venues, plan.strategies, plan.rules) for part in parts]
-    return Mask(secrets_in([plan.config.journal, *settings]))
+    return Mask(secrets_in([plan.config.journal, plan.config.promotion, *settings]))
 
 
 @contextlib.contextmanager

@@ -10,13 +10,17 @@ import pytest
 
 from framework import RunError, Secret
 from framework.config import LogEntry, LogFileEntry
-from framework.config.node import JournalEntry
+from framework.config.node import JournalEntry, PromotionEntry
 from framework.engine import logs
 from framework.secret import Mask, secrets_in
 
 
 def plan(folder, **log):
-    config = SimpleNamespace(log=LogEntry(**log), journal=JournalEntry(key=Secret("env:LOGS_KEY")))
+    config = SimpleNamespace(
+        log=LogEntry(**log),
+        journal=JournalEntry(key=Secret("env:LOGS_KEY")),
+        promotion=PromotionEntry(key=Secret("env:LOGS_PROMOTION_KEY")),
+    )
     parts = {"venues": (), "strategies": (), "rules": ()}
     return SimpleNamespace(mode="paper", state=folder, config=config, **parts)
 
@@ -119,6 +123,12 @@ def test_a_log_that_cannot_be_written_is_told_once_and_stops_nothing(tmp_path, c
         for _ in range(3):
             logging.getLogger("x").error("canary of the key")
     assert capfd.readouterr().err.count("the log cannot be written") == 1
+
+
+def test_the_keys_of_the_journal_and_of_the_promotions_are_hidden(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("LOGS_PROMOTION_KEY", "canary of promotions")
+    mask = logs.mask_of(plan(tmp_path))
+    assert mask("canary of the key, canary of promotions") == "[env:LOGS_KEY], [env:LOGS_PROMOTION_KEY]"
 
 
 def test_an_error_leaves_without_a_credential(tmp_path, capfd, key):
