@@ -9,10 +9,9 @@ import msgspec
 from nautilus_trader.live import DataClientConfig, ExecutionClientConfig
 from nautilus_trader.model import Money
 
-from framework import Duration, PluginConfig
+from framework import Duration, PluginConfig, Secret
 
 type Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/\s]+(?!\n)$")]
-type Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,63}(?!\n)$")]
 
 
 class SimExchangeConfig(PluginConfig, frozen=True, kw_only=True):
@@ -39,12 +38,10 @@ class SimExchangeConfig(PluginConfig, frozen=True, kw_only=True):
     account: Annotated[
         str, msgspec.Meta(pattern=r"^[A-Za-z0-9]{1,16}(?!\n)$", description="The account's number.")
     ] = "001"
-    key_env: Annotated[
-        Variable, msgspec.Meta(description="The environment variable that holds the API key.")
-    ] = "SIMEXCHANGE_KEY"
-    secret_env: Annotated[
-        Variable, msgspec.Meta(description="The environment variable that holds the secret.")
-    ] = "SIMEXCHANGE_SECRET"  # noqa: S105 - a name, not a secret
+    key: Annotated[Secret, msgspec.Meta(description="Where the API key is.")] = Secret("env:SIMEXCHANGE_KEY")
+    secret: Annotated[Secret, msgspec.Meta(description="Where its secret is.")] = Secret(
+        "env:SIMEXCHANGE_SECRET"
+    )
     timeout: Annotated[Duration, msgspec.Meta(description="How long to wait for an answer.")] = "1s"
     window: Annotated[
         Duration,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from yarl import URL
 
-from framework import ConfigError, nanoseconds
+from framework import nanoseconds
 from framework_simexchange import signing
 from framework_simexchange.constants import MS, OUTSIDE_WINDOW
 from framework_simexchange.pace import Breaker, Pace
@@ -68,19 +67,12 @@ class Credentials:
 
     @staticmethod
     def of(settings: SimExchangeConfig) -> Credentials:
-        """Read both from the environment variables that the settings name.
+        """Look both up where the settings say.
 
         Raises:
-            ConfigError: One is not set.
+            ConfigError: One is not there.
         """
-        names = (settings.key_env, settings.secret_env)
-        missing = [name for name in names if not os.environ.get(name)]
-        if missing:
-            raise ConfigError(
-                f"the environment has no {' and no '.join(missing)}",
-                remedy="Set it to the exchange's API key or secret before starting the node.",
-            )
-        return Credentials(*(os.environ[name] for name in names))
+        return Credentials(settings.key.reveal(), settings.secret.reveal())
 
 
 class Rest:
