@@ -49,7 +49,7 @@ class Connection:
         self._warned = False
         self._socket = web.WebSocketResponse(autoping=False, max_msg_size=64 * 1024)
         self._transport: asyncio.Transport | None = None
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue(BACKLOG)
+        self._queue: asyncio.Queue[str | bytes | None] = asyncio.Queue(BACKLOG)
         self._ponged = self._pinged = time.monotonic()
 
     async def heard(self, text: str) -> None:
@@ -76,11 +76,11 @@ class Connection:
                 await asyncio.gather(*tasks)
         return self._socket
 
-    def put(self, message: dict[str, Any] | list[Any] | str) -> None:
+    def put(self, message: dict[str, Any] | list[Any] | str | bytes) -> None:
         """Queue a message; a listener that is too slow is cut off."""
-        text = message if isinstance(message, str) else json.dumps(message, separators=(",", ":"))
+        ready = message if isinstance(message, str | bytes) else json.dumps(message, separators=(",", ":"))
         try:
-            self._queue.put_nowait(text)
+            self._queue.put_nowait(ready)
         except asyncio.QueueFull:
             self.cut()
 
@@ -105,12 +105,16 @@ class Connection:
     async def _send(self) -> None:
         with contextlib.suppress(ConnectionError, RuntimeError):
             while True:
-                text = await self._queue.get()
-                if text is None:
+                message = await self._queue.get()
+                if message is None:
                     await self._socket.close()
                     return
-                if not self.faults.muted:
-                    await self._socket.send_str(text)
+                if self.faults.muted:
+                    continue
+                if isinstance(message, bytes):
+                    await self._socket.send_bytes(message)
+                else:
+                    await self._socket.send_str(message)
 
     async def _live(self) -> None:
         terms = self.terms

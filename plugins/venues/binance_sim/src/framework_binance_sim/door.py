@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from framework_binance_sim.market import Clock
     from framework_binance_sim.weights import Meter
 
-NOT_FOUND = 404
+OK, NOT_FOUND = 200, 404
+BINARY = "application/sbe"
+BAD_SCHEMA_HEADER = (-1152, "Invalid `X-MBX-SBE` header; expected `<SCHEMA_ID>:<VERSION>`.")
+UNKNOWN_SCHEMA = (-1153, "Unsupported SBE schema ID or version specified in the `X-MBX-SBE` header.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,28 @@ class Endpoint:
         return self.weight if isinstance(self.weight, int) else self.weight(params)
 
 
+class Binary(Protocol):
+    """Answers and events in binary, for who asks for them."""
+
+    def supports(self, schema: str, version: str) -> bool:
+        """Whether a schema is known here."""
+
+    def answer(self, action: str, told: Any) -> bytes:
+        """An answer to what is called `action`."""
+
+    def error(self, body: dict[str, Any]) -> bytes:
+        """What was refused."""
+
+    def event(self, told: dict[str, Any], subscription: int) -> bytes:
+        """An event of the account."""
+
+    def reply(self, number: Any, status: int, result: bytes, limits: list[dict[str, Any]]) -> bytes:
+        """An answer on the WebSocket API."""
+
+    def shutdown(self, ms: int) -> bytes:
+        """That the connection will be closed."""
+
+
 class Door:
     """Lets requests in, over REST and over the WebSocket API.
 
@@ -63,10 +88,17 @@ class Door:
         faults: What goes wrong on request.
         requests: How often each action was asked for.
         clock: The exchange's.
+        binary: How answers are written in binary, where that can be asked for.
     """
 
     def __init__(
-        self, endpoints: Iterable[Endpoint], keys: KeyRing, meter: Meter, clock: Clock, faults: Faults
+        self,
+        endpoints: Iterable[Endpoint],
+        keys: KeyRing,
+        meter: Meter,
+        clock: Clock,
+        faults: Faults,
+        binary: Binary | None = None,
     ) -> None:
         self.endpoints = list(endpoints)
         self.keys = keys
@@ -74,6 +106,7 @@ class Door:
         self.faults = faults
         self.requests: dict[str, int] = {}
         self.clock = clock
+        self.binary = binary
 
     def routes(self) -> list[web.RouteDef]:
         """The REST routes."""
@@ -92,6 +125,7 @@ class Door:
                 return struck
             headers: dict[str, str] = {}
             try:
+                self._check_schema(request)
                 body = (await request.read()).decode()
                 answer = await self._asked(endpoint, request.rel_url.raw_query_string, body, request)
                 status = 200
@@ -101,9 +135,37 @@ class Door:
             if fault is not None and (struck := await self._struck(fault, request)) is not None:
                 return struck
             headers = {**self.meter.headers(orders=bool(endpoint.orders)), **headers}
-            return web.json_response(answer, status=status, headers=headers)
+            return self._written(request, endpoint.action, answer, status, headers)
 
         return handle
+
+    def _check_schema(self, request: web.Request) -> None:
+        """Refuse a binary answer in a schema that is none, unless JSON is as welcome."""
+        accepted = request.headers.get("Accept", "")
+        if self.binary is None or BINARY not in accepted or "application/json" in accepted:
+            return
+        schema, colon, version = request.headers.get("X-MBX-SBE", "").partition(":")
+        if not (colon and schema.isdigit() and version.isdigit()):
+            raise Refused(BAD_SCHEMA_HEADER)
+        if not self.binary.supports(schema, version):
+            raise Refused(UNKNOWN_SCHEMA)
+
+    def _written(
+        self,
+        request: web.Request,
+        action: str,
+        answer: Any,
+        status: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> web.Response:
+        """The answer in binary where that is asked for, else in JSON."""
+        accepted = request.headers.get("Accept", "")
+        schema = request.headers.get("X-MBX-SBE", "").partition(":")
+        binary = self.binary if BINARY in accepted else None
+        if binary is None or ("application/json" in accepted and not binary.supports(schema[0], schema[2])):
+            return web.json_response(answer, status=status, headers=headers)
+        body = binary.answer(action, answer) if status == OK else binary.error(answer)
+        return web.Response(body=body, status=status, headers=headers, content_type=BINARY)
 
     async def _asked(self, endpoint: Endpoint, query: str, body: str, request: web.Request) -> Any:
         pairs = parse_qsl(query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True)
@@ -134,10 +196,10 @@ class Door:
                     text="<html><body>Bad Gateway</body></html>", content_type="text/html", status=200
                 )
         if fault.status in {429, 418}:
-            return self._limited(fault)
-        return web.json_response(fault.body(), status=fault.status)
+            return self._limited(fault, request)
+        return self._written(request, "", fault.body(), fault.status)
 
-    def _limited(self, fault: Fault) -> web.Response:
+    def _limited(self, fault: Fault, request: web.Request) -> web.Response:
         wait = {"Retry-After": str(max(1, int(fault.seconds)))}
         until = self.clock.ms() + int(fault.seconds * 1_000)
         text = (
@@ -149,7 +211,7 @@ class Door:
                 f"Way too many requests; IP banned until {until}. "
                 "Please use the websocket for live updates to avoid bans."
             )
-        return web.json_response({"code": -1003, "msg": text}, status=fault.status, headers=wait)
+        return self._written(request, "", {"code": -1003, "msg": text}, fault.status, wait)
 
     # what the WebSocket API needs
 

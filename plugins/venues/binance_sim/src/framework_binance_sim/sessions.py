@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from framework_binance_sim.access import Key
     from framework_binance_sim.connections import Terms
-    from framework_binance_sim.door import Door, Endpoint
+    from framework_binance_sim.door import Binary, Door, Endpoint
     from framework_binance_sim.faults import Fault
 
 SESSION_WEIGHT = 2
@@ -53,13 +53,24 @@ class Sessions:
                 "msg": "Internal error; unable to process your request. Please try again.",
             }
             return web.json_response(error, status=503)
-        session = Session(self, request)
+        if self._binary(request) is None and request.query.get("responseFormat", "json") != "json":
+            error = {"code": -1153, "msg": "Invalid SBE schema ID or version specified."}
+            return web.json_response(error, status=400)
+        session = Session(self, request, self._binary(request))
         self.all.add(session)
         try:
             return await session.serve(request)
         finally:
             self.all.discard(session)
             await session.forget()
+
+    def _binary(self, request: web.Request) -> Binary | None:
+        """How a connection wants its answers in binary, if it does."""
+        query, binary = request.query, self.door.binary
+        if binary is None or query.get("responseFormat") != "sbe":
+            return None
+        schema, version = (query.get(name, "") for name in ("sbeSchemaId", "sbeSchemaVersion"))
+        return binary if binary.supports(schema, version) else None
 
     def tell(self, event: dict[str, Any]) -> None:
         """Send an event of the account to every subscription, in the way the armed faults have it."""
@@ -102,13 +113,14 @@ class Session(Connection):
         subscriptions: Those to the account's events, and whether each came of the logon.
     """
 
-    def __init__(self, sessions: Sessions, request: web.Request) -> None:
+    def __init__(self, sessions: Sessions, request: web.Request, binary: Binary | None) -> None:
         door = sessions.door
         super().__init__(door.faults, sessions.terms, door.clock.ms)
         self.subscriptions: dict[int, bool] = {}
         self._sessions = sessions
         self._door = door
         self._request = request
+        self._binary = binary
         self._key: Key | None = None
         self._since = 0
         self._connected = self.ms()
@@ -143,17 +155,25 @@ class Session(Connection):
     def told(self, event: dict[str, Any]) -> None:
         """Pass an event of the account on to the subscriptions."""
         for number in self.subscriptions:
-            self.put({"subscriptionId": number, "event": event})
+            self._tell(event, number)
 
     def warn(self) -> None:
         """Say that the connection will be closed."""
-        self.put({"event": {"e": "serverShutdown", "E": self.ms()}})
+        if self._binary is not None:
+            self.put(self._binary.shutdown(self.ms()))
+        else:
+            self.put({"event": {"e": "serverShutdown", "E": self.ms()}})
 
     def unsubscribe(self, numbers: set[int]) -> None:
         """End subscriptions, and say so."""
         for number in sorted(numbers):
             del self.subscriptions[number]
-            event = {"e": "eventStreamTerminated", "E": self.ms()}
+            self._tell({"e": "eventStreamTerminated", "E": self.ms()}, number)
+
+    def _tell(self, event: dict[str, Any], number: int) -> None:
+        if self._binary is not None:
+            self.put(self._binary.event(event, number))
+        else:
             self.put({"subscriptionId": number, "event": event})
 
     async def _reply(self, text: str) -> None:
@@ -163,21 +183,36 @@ class Session(Connection):
             number, name = asked.get("id"), asked["method"]
             fields = {key: _text(value) for key, value in (asked.get("params") or {}).items()}
         except (ValueError, KeyError, AttributeError, TypeError):
-            error = {"code": -1135, "msg": "Invalid JSON Request."}
-            self.put({"id": None, "status": 400, "error": error})
+            self._refuse(None, 400, {"code": -1135, "msg": "Invalid JSON Request."})
             return
         await asyncio.sleep(door.faults.latency)
         fault = door.faults.strike(REQUEST_KINDS, name, "before")
         if fault is not None and await self._struck(fault, number):
             return
         try:
-            answer: dict[str, Any] = {"id": number, "status": 200, "result": await self._result(name, fields)}
+            say = partial(self._answer, number, name, await self._result(name, fields))
         except Refused as refused:
-            answer = {"id": number, "status": refused.status, "error": refused.body()}
+            say = partial(self._refuse, number, refused.status, refused.body())
         fault = door.faults.strike(REQUEST_KINDS, name, "after")
         if fault is not None and await self._struck(fault, number):
             return
-        self.put({**answer, "rateLimits": door.meter.table()} if self._limits else answer)
+        say()
+
+    def _answer(self, number: Any, name: str, result: Any) -> None:
+        limits = self._door.meter.table() if self._limits else []
+        if self._binary is not None:
+            self.put(self._binary.reply(number, 200, self._binary.answer(name, result), limits))
+            return
+        answer = {"id": number, "status": 200, "result": result}
+        self.put({**answer, "rateLimits": limits} if self._limits else answer)
+
+    def _refuse(self, number: Any, status: int, body: dict[str, Any]) -> None:
+        limits = self._door.meter.table() if self._limits else []
+        if self._binary is not None:
+            self.put(self._binary.reply(number, status, self._binary.error(body), limits))
+            return
+        answer = {"id": number, "status": status, "error": body}
+        self.put({**answer, "rateLimits": limits} if self._limits else answer)
 
     async def _result(self, name: str, fields: dict[str, str]) -> Any:
         door, now = self._door, self._door.clock.us()
@@ -268,7 +303,7 @@ class Session(Connection):
             body = {"code": -1003, "msg": "Too many requests; please use the websocket for live updates."}
         else:
             body = fault.body()
-        self.put({"id": number, "status": fault.status, "error": body})
+        self._refuse(number, fault.status, body)
         return True
 
 

@@ -10,7 +10,7 @@ from framework_binance_sim.connections import Terms
 from framework_binance_sim.door import Door
 from framework_binance_sim.market import Market
 from framework_binance_sim.sessions import Sessions
-from framework_binance_sim.spot import private, public, trading
+from framework_binance_sim.spot import messages, private, public, trading
 from framework_binance_sim.spot.exchange import Exchange
 from framework_binance_sim.spot.lists import Lists
 from framework_binance_sim.spot.streams import Feed, routes
@@ -67,7 +67,7 @@ class Spot:
             *private.endpoints(self.exchange, self.meter),
             *trading.endpoints(self._trading),
         ]
-        self.door = Door(endpoints, ring, self.meter, clock, faults)
+        self.door = Door(endpoints, ring, self.meter, clock, faults, messages)
         methods = {endpoint.action: endpoint for endpoint in endpoints}
         self.sessions = Sessions(self.door, methods, terms, events=True)
         self.exchange.tell = self.sessions.tell
