@@ -10,7 +10,7 @@ from copy import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from nautilus_trader.model import ExecAlgorithmId, OrderSide, OrderStatus, OrderType
+from nautilus_trader.model import AccountType, ExecAlgorithmId, OrderSide, OrderStatus, OrderType
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from framework.engine.books import Entries
@@ -321,10 +321,14 @@ class Desk:
         """True when the venue would take a reduce-only order of the position's size.
 
         On a live account that nets, a venue sees what all strategies hold together: where others hold the
-        opposite it refuses an order that, to it, reduces nothing. The gate still holds it to the position.
+        opposite it refuses an order that, to it, reduces nothing. A live account of balances knows no such
+        orders. The gate still holds it to the position.
         """
         if not self._netted:
             return True
+        account = self._books.cache.account_for_venue(position.instrument_id.venue)
+        if account is not None and account.account_type == AccountType.CASH:
+            return False
         net: Decimal = self._books.portfolio.net_position(position.instrument_id)
         size: Decimal = position.quantity.as_decimal()
         return (net if position.is_long else -net) >= size

@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 KEYS = {
     "BINANCE_SIM_KEY": "test-key",
@@ -192,6 +194,62 @@ def node_on():
     yield start
     for node in started:
         node.close()
+
+
+class SpotSim(Sim):
+    """Spot with 10,000 USDT and 1 BTC, and an Ed25519 key; BTCUSDT is 60000.00 to 60000.10."""
+
+    def __init__(self, folder):
+        private = ed25519.Ed25519PrivateKey.generate()
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        public = folder / "public.pem"
+        public.write_bytes(
+            private.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        self.credentials = {"BINANCE_API_KEY": "mine", "BINANCE_API_SECRET": pem.decode()}
+        balances = ("--balance=10000 USDT", "--balance=1 BTC")
+        super().__init__("--paused", "--product=spot", *balances, f"--public-key=mine={public}")
+        self.quote("60000.00", "60000.10")
+
+    def node(self):
+        """A live node on it, through the engine's adapter, that hears the market."""
+        settings = {"product": "spot", "key_type": "ed25519", "instruments": ["BTCUSDT.BINANCE"]}
+        node = Driven(self, self.credentials, **settings)
+        node.wait("started")
+        hears(node, self)
+        return node
+
+    def owned(self):
+        return {row["asset"]: (row["free"], row["locked"]) for row in self.truth()["balances"]}
+
+    def orders(self):
+        """By the node's own ids: the engine's adapter marks them as its own."""
+        return {name.removeprefix("x-TD67BGP9-R"): order for name, order in super().orders().items()}
+
+
+@pytest.fixture
+def spot(tmp_path):
+    sim = SpotSim(tmp_path)
+    yield sim
+    sim.close()
+
+
+@pytest.fixture(scope="module")
+def shared_spot(tmp_path_factory):
+    """A spot simulator and a node on it, for tests that leave no order open."""
+    sim = SpotSim(tmp_path_factory.mktemp("spot"))
+    node = None
+    try:
+        node = sim.node()
+        yield sim, node
+    finally:
+        if node is not None:
+            node.close()
+        sim.close()
 
 
 @pytest.fixture

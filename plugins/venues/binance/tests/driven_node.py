@@ -30,7 +30,7 @@ from nautilus_trader.model import (
 )
 from nautilus_trader.trading import Strategy
 
-PERP = InstrumentId.from_str("BTCUSDT-PERP.BINANCE")
+PERP = "BTCUSDT-PERP.BINANCE"
 TIMES = {"trigger_type": TriggerType, "time_in_force": TimeInForce}
 
 
@@ -40,10 +40,14 @@ def say(kind, **fields):
 
 
 class Driven(Strategy):
+    def trade(self, instrument):
+        self.instrument = instrument
+        return self
+
     def on_start(self):
-        self.subscribe_quotes(PERP)
-        self.subscribe_trades(PERP)
-        self.subscribe_bars(BarType.from_str(f"{PERP}-1-MINUTE-LAST-EXTERNAL"))
+        self.subscribe_quotes(self.instrument)
+        self.subscribe_trades(self.instrument)
+        self.subscribe_bars(BarType.from_str(f"{self.instrument}-1-MINUTE-LAST-EXTERNAL"))
         say("started")
 
     def on_quote(self, quote):
@@ -74,7 +78,7 @@ class Driven(Strategy):
             more["trailing_offset"] = Decimal(more["trailing_offset"])
             more["trailing_offset_type"] = TrailingOffsetType.BASIS_POINTS
         order = getattr(self.order_factory, kind)(
-            PERP,
+            self.instrument,
             OrderSide.BUY if side == "BUY" else OrderSide.SELL,
             Quantity.from_str(qty),
             client_order_id=ClientOrderId(name),
@@ -86,7 +90,7 @@ class Driven(Strategy):
         self.cancel_order(ClientOrderId(name))
 
     def do_cancel_all(self):
-        self.cancel_all_orders(PERP)
+        self.cancel_all_orders(self.instrument)
 
     def do_modify(self, name, qty=None, price=None, trigger=None):
         self.modify_order(
@@ -101,7 +105,7 @@ def main():
     settings = json.loads(sys.argv[1])
     config = BinanceConfig(
         balances=[Money.from_str("10000 USDT")],
-        instruments=[InstrumentId.from_str(i) for i in settings.pop("instruments", [str(PERP)])],
+        instruments=[InstrumentId.from_str(i) for i in settings.pop("instruments", [PERP])],
         maker=Decimal("0.0002"),
         taker=Decimal("0.0005"),
         **settings,
@@ -122,7 +126,7 @@ def main():
         .with_logging(LoggerConfig(stdout_level=LogLevel.WARNING))
         .build()
     )
-    strategy = Driven()
+    strategy = Driven().trade(config.instruments[0])
     node.add_strategy(strategy)
     asyncio.run(drive(node, strategy))
 

@@ -29,5 +29,23 @@ class TestTwin(VenueKit):
         return msgspec.convert(plain, SPEC.config, dec_hook=_decode)
 
 
+class TestSpotTwin(VenueKit):
+    spec = SPEC
+    starts_with = ("100000 USDT",)
+    preset = "BTCUSDT"
+    steps = 1_000
+
+    def config(self, *, hedging=False):
+        del hedging
+        plain = {
+            "balances": ["100000 USDT"],
+            "instruments": ["BTCUSDT.SIM"],
+            "product": "spot",
+            "maker": "0.001",
+            "taker": "0.001",
+        }
+        return msgspec.convert(plain, SPEC.config, dec_hook=_decode)
+
+
 def _decode(kind, text):
     return kind(text) if kind.__name__ == "Secret" else kind.from_str(text)

@@ -12,6 +12,6 @@ from framework.testkit import ReadmeKit
 class TestReadme(ReadmeKit):
     folder = Path(__file__).parents[1]
     specs = tuple(framework_binance.register_venues())
-    presets = ("BTCUSDT-PERP",)
+    presets = ("BTCUSDT-PERP", "BTCUSDT")
     venue = "BINANCE"
     sizes = (10, 100)

@@ -77,6 +77,16 @@ class Sim:
         headers = {"X-MBX-APIKEY": key} if key else {}
         return fetch(method, f"{self.url}{path}?{query}", None, headers)
 
+    def raw(self, path, headers):
+        """Status, body as it came, and headers."""
+        request = urllib.request.Request(f"{self.url}{path}", headers=headers)  # noqa: S310 - loopback
+        try:
+            with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310 - loopback
+                return answer.status, answer.read(), dict(answer.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read(), dict(error.headers)
+
     def wait(self, fact, seconds=20):
         """Wait until something is true of the truth."""
         ends = time.monotonic() + seconds

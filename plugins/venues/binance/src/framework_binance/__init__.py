@@ -1,7 +1,7 @@
-"""Binance USD-M futures, offered to `node.yaml` as `use: binance`.
+"""Binance USD-M futures and spot, offered to `node.yaml` as `use: binance`.
 
 Live, the engine's own adapter connects; in a backtest and on paper the engine's simulation takes its place,
-with the same fees, leverage and position mode, and with funding.
+with the same fees, leverage and position mode, and with funding on futures.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def register_venues() -> Iterator[VenueSpec]:
         config=BinanceConfig,
         backtest=build_venue,
         live=clients,
-        summary="Binance USD-M futures through the engine's own adapter, set up and verified first.",
+        summary="Binance USD-M futures or spot through the engine's own adapter, set up and verified first.",
     )
 
 

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from framework import RunError, nanoseconds
+from framework import CompositionError, RunError, nanoseconds
 from framework_binance.signing import RefusedByBinance, api
 
 if TYPE_CHECKING:
@@ -26,15 +26,22 @@ _log = logging.getLogger("framework.binance")
 
 
 def prepare(config: BinanceConfig) -> None:
-    """Make the account as the settings say.
+    """Make the account as the settings say. On spot there is nothing to set: it has to be allowed to trade.
 
     Raises:
+        CompositionError: The key is of a kind that spot tells no events to.
         ConfigError: The credentials are not there.
         RunError: The clocks are too far apart, Binance refused, or the account is not as it
             should be afterwards.
     """
+    if config.spot and config.key_type != "ed25519":
+        raise CompositionError(
+            "Binance tells the events of a spot account to Ed25519 keys only",
+            path="venues",
+            remedy="Make such a key at Binance, and write `key_type: ed25519`.",
+        )
     binance = api(config, nanoseconds(config.receive_window) // MS)
-    offset = clock_offset_ms(binance)
+    offset = clock_offset_ms(binance, "/api/v3/time" if config.spot else "/fapi/v1/time")
     allowed = nanoseconds(config.max_clock_offset) // MS
     if abs(offset) > allowed:
         raise RunError(
@@ -42,6 +49,15 @@ def prepare(config: BinanceConfig) -> None:
             f"is {allowed} ms",
             remedy="Set the clock (NTP), or allow more.",
         )
+    if config.spot:
+        _check_spot(binance)
+        _log.info(
+            "binance %s: clock offset %d ms, spot, request weight %d used this minute",
+            config.environment,
+            offset,
+            binance.weight,
+        )
+        return
     _change(binance, "/fapi/v1/positionSide/dual", dualSidePosition=str(config.hedge).lower())
     for symbol in config.symbols:
         _change(binance, "/fapi/v1/marginType", symbol=symbol, marginType=_margin(config))
@@ -63,15 +79,21 @@ def prepare(config: BinanceConfig) -> None:
     )
 
 
-def clock_offset_ms(binance: Api) -> int:
+def clock_offset_ms(binance: Api, path: str) -> int:
     """How far Binance's clock is ahead of this machine's, from the quickest of three questions."""
     best = (float("inf"), 0)
     for _ in range(SAMPLES):
         before = time.time_ns()
-        server = int(binance.public("/fapi/v1/time")["serverTime"])
+        server = int(binance.public(path)["serverTime"])
         after = time.time_ns()
         best = min(best, (after - before, server - (before + after) // 2 // MS))
     return best[1]
+
+
+def _check_spot(binance: Api) -> None:
+    account = binance.signed("GET", "/api/v3/account", omitZeroBalances="true")
+    if not account["canTrade"]:
+        raise RunError("the account may not trade", remedy="Look at Binance why.")
 
 
 def _change(binance: Api, path: str, **fields: str) -> None:

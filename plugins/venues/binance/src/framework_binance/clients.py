@@ -13,12 +13,13 @@ from nautilus_trader.adapters.binance import (
     BinanceExecutionClientFactory,
     BinanceInstrumentProviderConfig,
     BinanceProductType,
+    BinanceSpotMarketDataMode,
 )
 from nautilus_trader.model import AccountId, OmsType
 
 from framework import CompositionError, ConfigError, LiveVenue, nanoseconds
 from framework_binance.account import prepare
-from framework_binance.config import PERPETUAL
+from framework_binance.config import PAIR, PERPETUAL
 from framework_binance.statement import statement
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 NAME = "BINANCE"
 """The venue's name in the engine's adapter, and so in every instrument."""
 MS = 1_000_000
+BINARY = "?responseFormat=sbe&sbeSchemaId=3&sbeSchemaVersion=5"
+"""How the engine's adapter reads what spot's WebSocket API says."""
 
 
 def clients(name: str, config: BinanceConfig) -> LiveVenue:
@@ -51,20 +54,26 @@ def clients(name: str, config: BinanceConfig) -> LiveVenue:
             remedy='Write `url: "http://127.0.0.1:PORT"`, as framework-binance-sim printed it, or '
             "`environment: testnet`.",
         )
-    strangers = [str(i) for i in config.instruments if PERPETUAL.fullmatch(str(i)) is None]
+    legal, kind, written = (
+        (PAIR, "spot pair", "BTCUSDT.BINANCE")
+        if config.spot
+        else (PERPETUAL, "USD-M perpetual", "BTCUSDT-PERP.BINANCE")
+    )
+    strangers = [str(i) for i in config.instruments if legal.fullmatch(str(i)) is None]
     if strangers:
         raise CompositionError(
-            f"{', '.join(strangers)} is no USD-M perpetual",
+            f"{', '.join(strangers)} is no {kind}",
             path="venues",
-            remedy='Write "BTCUSDT-PERP.BINANCE" for the symbol BTCUSDT.',
+            remedy=f'Write "{written}" for the symbol BTCUSDT.',
         )
     common = _common(config)
-    data = BinanceDataClientConfig(**common)
+    data = BinanceDataClientConfig(**common, spot_market_data_mode=BinanceSpotMarketDataMode.Json)
     return LiveVenue(
         data=(BinanceDataClientFactory, data),
         execution=(_Execution(config), _execution(config, common)),
         # The node nets what it is told of an instrument: long and short held apart would add up to nothing.
-        statement=None if config.hedge else partial(statement, config),
+        # A spot account holds balances and no positions: what of them the node has bought, it cannot say.
+        statement=None if config.hedge or config.spot else partial(statement, config),
     )
 
 
@@ -86,7 +95,7 @@ def _execution(config: BinanceConfig, common: dict[str, Any]) -> BinanceExecutio
         api_secret=_known(config.secret),
         oms_type=OmsType.HEDGING if config.hedge else OmsType.NETTING,
         default_taker_fee=float(config.taker),
-        base_url_ws_trading=None if config.url is None else f"{_ws(config)}/ws-fapi/v1",
+        base_url_ws_trading=None if config.url is None else _ws(config) + _trading(config),
         **common,
     )
 
@@ -94,13 +103,17 @@ def _execution(config: BinanceConfig, common: dict[str, Any]) -> BinanceExecutio
 def _common(config: BinanceConfig) -> dict[str, Any]:
     wanted = [str(instrument) for instrument in config.instruments]
     return {
-        "product_type": BinanceProductType.USD_M,
+        "product_type": BinanceProductType.SPOT if config.spot else BinanceProductType.USD_M,
         "environment": _ENVIRONMENTS[config.environment],
         "base_url_http": config.url,
         "base_url_ws": None if config.url is None else f"{_ws(config)}/ws",
         "instrument_provider": BinanceInstrumentProviderConfig(load_all=False, load_ids=wanted),
         "recv_window_ms": nanoseconds(config.receive_window) // MS,
     }
+
+
+def _trading(config: BinanceConfig) -> str:
+    return f"/ws-api/v3{BINARY}" if config.spot else "/ws-fapi/v1"
 
 
 def _ws(config: BinanceConfig) -> str:

@@ -14,11 +14,12 @@ from framework import Duration, PluginConfig, Secret
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PERPETUAL = re.compile(r"[A-Z0-9]+-PERP\.BINANCE")
+PAIR = re.compile(r"[A-Z0-9]+\.BINANCE")
 MOST_LEVERAGE = 125
 
 
 class BinanceConfig(PluginConfig, frozen=True, kw_only=True):
-    """Settings of one USD-M futures account."""
+    """Settings of one account: of USD-M futures, or of spot."""
 
     balances: Annotated[
         list[Money],
@@ -26,24 +27,34 @@ class BinanceConfig(PluginConfig, frozen=True, kw_only=True):
     ]
     instruments: Annotated[
         list[InstrumentId],
-        msgspec.Meta(min_length=1, description='What is traded: ["BTCUSDT-PERP.BINANCE"].'),
+        msgspec.Meta(
+            min_length=1,
+            description='What is traded: ["BTCUSDT-PERP.BINANCE"], or on spot ["BTCUSDT.BINANCE"].',
+        ),
     ]
     maker: Annotated[Decimal, msgspec.Meta(description='Fee rate on resting fills in a backtest: "0.0002".')]
     taker: Annotated[Decimal, msgspec.Meta(description='Fee rate on taking fills in a backtest: "0.0005".')]
     leverage: Annotated[
         int,
-        msgspec.Meta(ge=1, le=MOST_LEVERAGE, description="Of every instrument; set at Binance and verified."),
+        msgspec.Meta(
+            ge=1,
+            le=MOST_LEVERAGE,
+            description="Of every instrument; set at Binance and verified. Futures only.",
+        ),
     ] = 1
     margin_type: Annotated[
         Literal["cross", "isolated"],
-        msgspec.Meta(description="Of every instrument; set at Binance and verified."),
+        msgspec.Meta(description="Of every instrument; set at Binance and verified. Futures only."),
     ] = "cross"
     position_mode: Annotated[
         Literal["one_way", "hedge"],
-        msgspec.Meta(description="Set at Binance and verified; `hedge` holds long and short apart."),
+        msgspec.Meta(
+            description="Set at Binance and verified; `hedge` holds long and short apart. Futures only."
+        ),
     ] = "one_way"
     product: Annotated[
-        Literal["usdm_futures"], msgspec.Meta(description="Spot is not offered: see the limits.")
+        Literal["usdm_futures", "spot"],
+        msgspec.Meta(description="What the account trades; live spot needs an Ed25519 key."),
     ] = "usdm_futures"
     environment: Annotated[
         Literal["loopback", "testnet", "demo", "live"],
@@ -72,8 +83,8 @@ class BinanceConfig(PluginConfig, frozen=True, kw_only=True):
     funding: Annotated[
         dict[str, str],
         msgspec.Meta(
-            description="Per instrument, for backtests: a rate for every eight hours, or Binance's "
-            "`fundingRate` dumps: a file, or a pattern of files."
+            description="Per instrument, for backtests of futures: a rate for every eight hours, or "
+            "Binance's `fundingRate` dumps: a file, or a pattern of files."
         ),
     ] = msgspec.field(default_factory=dict)
 
@@ -89,6 +100,7 @@ class BinanceConfig(PluginConfig, frozen=True, kw_only=True):
             if not (rate.is_finite() and Decimal("-0.01") <= rate <= Decimal("0.1")):
                 raise ValueError(f'`{name}` {rate} is not a fee rate; 2 basis points is "0.0002"')
         self._place()
+        self._spot()
         traded = [str(instrument) for instrument in self.instruments]
         strangers = sorted(set(self.funding) - set(traded))
         if strangers:
@@ -103,6 +115,20 @@ class BinanceConfig(PluginConfig, frozen=True, kw_only=True):
                 raise ValueError(
                     f'`url` {self.url!r} is not a simulator on this machine; write "http://127.0.0.1:PORT"'
                 )
+
+    def _spot(self) -> None:
+        if not self.spot:
+            return
+        standard = {"leverage": 1, "margin_type": "cross", "position_mode": "one_way", "funding": {}}
+        set_anyway = [name for name, value in standard.items() if getattr(self, name) != value]
+        if set_anyway:
+            names = ", ".join(f"`{name}`" for name in set_anyway)
+            raise ValueError(f"{names} is for futures; leave it out with `product: spot`")
+
+    @property
+    def spot(self) -> bool:
+        """Whether the account is one of spot."""
+        return self.product == "spot"
 
     @property
     def symbols(self) -> list[str]:

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from framework_binance.config import BinanceConfig
 
 HOSTS = {
-    "live": "https://fapi.binance.com",
-    "testnet": "https://testnet.binancefuture.com",
-    "demo": "https://demo-fapi.binance.com",
+    ("usdm_futures", "live"): "https://fapi.binance.com",
+    ("usdm_futures", "testnet"): "https://testnet.binancefuture.com",
+    ("usdm_futures", "demo"): "https://demo-fapi.binance.com",
+    ("spot", "live"): "https://api.binance.com",
+    ("spot", "testnet"): "https://testnet.binance.vision",
+    ("spot", "demo"): "https://demo-api.binance.com",
 }
 SECONDS = 10
 USED = "X-MBX-USED-WEIGHT-1M"
@@ -44,7 +47,7 @@ class RefusedByBinance(RunError):  # noqa: N818 - what Binance does
 
 @dataclass(slots=True)
 class Api:
-    """The REST API of futures.
+    """The REST API of one product.
 
     Attributes:
         base: Scheme, host and port.
@@ -127,7 +130,7 @@ _REMEDIES = {
     -1022: "Is the secret that of this key, and `key_type` right?",
     -1121: "Does Binance list every one of `instruments`?",
     -2014: "The key is empty or malformed.",
-    -2015: "Is the key of this environment, allowed to trade futures, and from this address?",
+    -2015: "Is the key of this environment, allowed to trade this product, and from this address?",
     -4028: "Write a `leverage` that Binance allows for the instrument.",
     -4047: "Cancel the open orders first, or write the `margin_type` that is set.",
     -4048: "Close the position first, or write the `margin_type` that is set.",
@@ -142,6 +145,6 @@ def api(config: BinanceConfig, window_ms: int) -> Api:
     Raises:
         ConfigError: They are not where the settings say.
     """
-    base = config.url if config.environment == "loopback" else HOSTS[config.environment]
+    base = config.url if config.environment == "loopback" else HOSTS[config.product, config.environment]
     assert base is not None  # noqa: S101 - `clients` refuses loopback without a url
     return Api(base, config.key.reveal(), config.secret.reveal(), config.key_type, window_ms)

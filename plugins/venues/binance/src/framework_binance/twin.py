@@ -24,9 +24,9 @@ def build_venue(name: str, config: BinanceConfig, seed: int) -> BacktestVenueCon
     return BacktestVenueConfig(
         name=name,
         oms_type="HEDGING" if config.hedge else "NETTING",
-        account_type="MARGIN",
+        account_type="CASH" if config.spot else "MARGIN",
         starting_balances=[str(balance) for balance in config.balances],
-        default_leverage=Decimal(config.leverage),
+        default_leverage=None if config.spot else Decimal(config.leverage),
         fee_model=MakerTakerFeeModel(config.maker, config.taker),
         fill_model=DefaultFillModel(1.0, 0.0, seed),
         modules=[Funding(rates)] if rates else None,

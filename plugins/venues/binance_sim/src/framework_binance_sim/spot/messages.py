@@ -49,11 +49,15 @@ LEVELS = Layout("0:money 1:money")
 TRADES = Layout("id:long price:money qty:money quoteQty:money time:time isBuyerMaker:bool isBestMatch:bool")
 SHORT_TRADES = Layout("a:long p:money q:money f:long l:long T:time m:bool M:bool")
 KLINES = Layout(
-    "0:time 1:money 2:money 3:money 4:money 5:wide_money 6:time 7:wide_money 8:long 9:wide_money 10:wide_money"
+    "0:time 1:money 2:money 3:money 4:money 5:wide_money 6:time 7:wide_money 8:long 9:wide_money "
+    "10:wide_money"
 )
 LAST = Layout(E + "price:money?", texts="symbol:text")
 BEST = Layout(E + E + "bidPrice:money? bidQty:money askPrice:money? askQty:money", texts="symbol:text")
-_RANGE = "volume:wide_money quoteVolume:wide_money openTime:time closeTime:time firstId:long? lastId:long? count:long"
+_RANGE = (
+    "volume:wide_money quoteVolume:wide_money openTime:time closeTime:time firstId:long? lastId:long? "
+    "count:long"
+)
 DAY = Layout(
     E + E + "priceChange:money? priceChangePercent:float weightedAvgPrice:money? prevClosePrice:money? "
     "lastPrice:money? lastQty:wide_money bidPrice:money? bidQty:money askPrice:money? askQty:money "
@@ -67,7 +71,10 @@ MINI = Layout(
 
 _WHICH = "orderId:long orderListId:long? "
 _AMOUNTS = "price:money origQty:money executedQty:money cummulativeQuoteQty:money "
-_WHAT = "status:status timeInForce:tif type:kind side:side stopPrice:money? trailingDelta:long? trailingTime:time? "
+_WHAT = (
+    "status:status timeInForce:tif type:kind side:side stopPrice:money? trailingDelta:long? "
+    "trailingTime:time? "
+)
 _ICEBERG = "icebergQty:money? "
 _STRATEGY = "strategyId:long? strategyType:int? "
 _FLOOR = "capacity:1 floor:1 selfTradePreventionMode:prevention "
@@ -284,8 +291,9 @@ EVENTS = {
             + E
             + "O:time? W:time? i:long g:long? q:money p:money Q:money F:money P:money "
             "o:kind S:side f:tif x:execution X:status t:long? I:long z:money Z:money l:money L:money Y:money "
-            "n:money w:bool m:bool M:bool match:1 V:prevention capacity:1 floor:1 usedSor:bool a:long? d:long? "
-            "D:time? u:long? A:money B:money? v:long? pl:money? pL:money? pY:money? J:int? j:long? U:long? "
+            "n:money w:bool m:bool M:bool match:1 V:prevention capacity:1 floor:1 usedSor:bool a:long? "
+            "d:long? D:time? u:long? A:money B:money? v:long? pl:money? pL:money? pY:money? J:int? j:long? "
+            "U:long? "
             "subscriptionId:word? " + PEG + "eR:reason?",
             texts="s:text c:text C:text N:text r:text Cs:text",
         ),

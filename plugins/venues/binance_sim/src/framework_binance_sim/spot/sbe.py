@@ -1,8 +1,8 @@
 """Simple Binary Encoding: how a layout of fields, groups and texts becomes bytes.
 
-A layout is written in words, each a field of the JSON answer and its type: `orderId:long stopPrice:money?`. The
-name says where the value is found, `a.b` inside another object; `?` marks one that may be missing. Decimal
-numbers have eight decimals: every exponent is -8.
+A layout is written in words, each a field of the JSON answer and its type: `orderId:long stopPrice:money?`.
+The name says where the value is found, `a.b` inside another object; `?` marks one that may be missing.
+Decimal numbers have eight decimals: every exponent is -8.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Layout:
     Attributes:
         fields: In words.
         groups: Rows that repeat.
-        texts: In words, of the types `text`, `long_text`, `note` (bytes up to 255), `letter` (up to 65,535) and
-            `parcel` (up to 2,147,483,647).
+        texts: In words, of the types `text`, `long_text`, `note`, `letter` and `parcel`: text of up to 255 or
+            65,535 bytes, and messages of up to 255, 65,535 or 2,147,483,647.
     """
 
     fields: str = ""
