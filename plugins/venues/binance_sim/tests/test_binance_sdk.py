@@ -225,3 +225,10 @@ def test_binance_sdk_hears_the_spot_market(spot):
 
     asyncio.run(asyncio.wait_for(listen(), 30))
     assert (heard[0].p, heard[0].q, heard[0].m) == ("60001.10000000", "0.50000000", False)
+
+
+def test_binance_sdk_reads_times_in_microseconds(spot):
+    rest = spot_rest(spot, api_key=spot.key, api_secret=spot.secret, time_unit="MICROSECOND")
+    assert rest.time().data().server_time > 10**15
+    order = rest.new_order(symbol="BTCUSDT", side="BUY", type="MARKET", quantity=0.01).data()
+    assert order.transact_time > 10**15

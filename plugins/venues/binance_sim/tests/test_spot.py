@@ -368,9 +368,14 @@ def test_used_weight_is_told_and_too_much_is_answered_with_429_and_then_418(sim_
     assert told == [1, 21, 41]
     status, body, headers = sim.answered("GET", "/api/v3/trades", BTC)
     assert (status, body["code"]) == (429, -1003)
+    assert body["msg"] == (
+        "Too much request weight used; current limit is 60 request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API."
+    )
     assert 0 < int(headers["Retry-After"]) <= 61
-    statuses = [sim.answered("GET", "/api/v3/time", {})[0] for _ in range(12)]
-    assert statuses[-1] == 418
+    last = [sim.answered("GET", "/api/v3/time", {}) for _ in range(12)][-1]
+    assert last[0] == 418
+    assert last[1]["msg"].startswith("Way too much request weight used; IP banned until ")
     sim.calm()
     assert sim.answered("GET", "/api/v3/time", {})[0] == 200
 
@@ -382,7 +387,7 @@ def test_too_many_orders_in_ten_seconds_are_answered_with_429(spot):
         if status != 200:
             break
     assert (status, body["code"]) == (429, -1015)
-    assert body["msg"] == "Too many new orders; current limit is 100 orders per 10 second."
+    assert body["msg"] == "Too many new orders; current limit is 100 orders per 10 SECOND."
     assert headers["X-MBX-ORDER-COUNT-10S"] == "101"
 
 
@@ -440,3 +445,21 @@ def test_a_trade_older_than_five_minutes_is_not_in_the_mean_price(spot):
     spot.quote("50000.00", "50000.10", last="50000.00")
     assert spot.public("/api/v3/avgPrice", **BTC)["price"] == "50000.00000000"
     assert time.time() * 1_000 + 300_000 < spot.public("/api/v3/time")["serverTime"]
+
+
+def test_times_come_in_microseconds_when_they_are_asked_for(shared_spot):
+    def asked(path, unit):
+        status, body, _ = shared_spot.raw(path, {"X-MBX-TIME-UNIT": unit})
+        return status, json.loads(body)
+
+    now = time.time() * 1_000_000
+    assert abs(asked("/api/v3/time", "MICROSECOND")[1]["serverTime"] - now) < 60_000_000
+    assert asked("/api/v3/time", "millisecond")[1]["serverTime"] < now / 100
+    (fine,) = asked("/api/v3/klines?symbol=BTCUSDT&interval=1m", "microsecond")[1]
+    (coarse,) = shared_spot.public("/api/v3/klines", **BTC, interval="1m")
+    assert (fine[0], fine[6]) == (coarse[0] * 1_000, coarse[6] * 1_000)
+    assert fine[1:6] + fine[7:] == coarse[1:6] + coarse[7:]
+    assert asked("/api/v3/time", "SECOND") == (
+        400,
+        {"code": -1194, "msg": "Invalid value for time unit; expected either MICROSECOND or MILLISECOND."},
+    )

@@ -95,7 +95,7 @@ def test_the_spot_market_is_heard_in_spots_own_words(spot):
         "btcusdt@depth@100ms",
         "btcusdt@trade",
         "btcusdt@aggTrade",
-        "btcusdt@kline_1m",
+        "btcusdt@kline_1d",
     ]
     with connect(f"{spot.ws}/stream?streams={'/'.join(streams)}") as stream:
         spot.wait(lambda truth: truth["streams"] == 1)
@@ -111,7 +111,7 @@ def test_the_spot_market_is_heard_in_spots_own_words(spot):
     assert heard["btcusdt@depth@100ms"]["b"][0][1] == "0.00000000"  # 60000.00 is gone
     assert (heard["btcusdt@trade"]["p"], heard["btcusdt@trade"]["q"]) == ("60001.10000000", "0.50000000")
     assert heard["btcusdt@aggTrade"]["m"] is False
-    kline = heard["btcusdt@kline_1m"]["k"]
+    kline = heard["btcusdt@kline_1d"]["k"]
     assert (kline["o"], kline["c"], kline["v"]) == ("60000.00000000", "60001.10000000", "1.50000000")
 
 
@@ -302,6 +302,25 @@ def test_limits_are_told_unless_they_are_not_wanted(spot):
         assert (told["REQUEST_WEIGHTMINUTE"]["limit"], told["ORDERSSECOND"]["limit"]) == (6_000, 100)
     with Api(spot, "?returnRateLimits=false") as api:
         assert sorted(api.ask("time")) == ["id", "result", "status"]
+
+
+def test_streams_and_events_tell_microseconds_when_they_are_asked_to(spot):
+    with (
+        Api(spot, "?timeUnit=MICROSECOND") as api,
+        connect(f"{spot.ws}/stream?streams=btcusdt@kline_1m&timeUnit=microsecond") as stream,
+    ):
+        api.ask("userDataStream.subscribe.signature", **api.hmac())
+        spot.wait(lambda truth: truth["streams"] == 1)
+        spot.quote("60000.00", "60000.10", last="60000.10")
+        sent = market(spot)
+        told = json.loads(stream.recv(timeout=10))["data"]
+        new, trade, position = api.heard(3)
+    opened = told["k"]["t"]
+    assert opened % 60_000_000 == 0
+    assert told["k"]["T"] == opened + 59_999_000
+    assert (new["O"], trade["T"]) == (sent["transactTime"] * 1_000, sent["transactTime"] * 1_000)
+    assert (trade["t"], trade["i"]) == (sent["fills"][0]["tradeId"], sent["orderId"])
+    assert position["u"] == position["E"] > 10**15
 
 
 def test_the_methods_of_the_websocket_api_answer_as_rest_does(spot):

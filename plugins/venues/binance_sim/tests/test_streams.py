@@ -240,10 +240,14 @@ def test_a_stream_ends_after_its_life_with_a_warning(sim_with):
 def test_a_client_that_talks_too_much_is_closed(sim_with):
     sim = sim_with("--messages=5")
     with opened(f"{sim.ws}/ws") as socket:
-        for n in range(20):
-            socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": n}))
-        with pytest.raises(ConnectionClosed):
+
+        def talk():
+            for n in range(20):
+                socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": n}))
             until(socket, lambda _: False)
+
+        with pytest.raises(ConnectionClosed):
+            talk()
         assert socket.close_code == 1008
 
 

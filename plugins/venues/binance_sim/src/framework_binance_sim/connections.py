@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
+from framework_binance_sim.times import microseconds
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,12 +41,17 @@ class Terms:
 
 
 class Connection:
-    """One WebSocket. What is said is queued, so that a slow listener keeps nobody waiting."""
+    """One WebSocket. What is said is queued, so that a slow listener keeps nobody waiting.
+
+    Attributes:
+        in_microseconds: How times are told; otherwise in milliseconds.
+    """
 
     def __init__(self, faults: Faults, terms: Terms, ms: Callable[[], int]) -> None:
         self.faults = faults
         self.terms = terms
         self.ms = ms
+        self.in_microseconds = False
         self.opened = time.monotonic()
         self._warned = False
         self._socket = web.WebSocketResponse(autoping=False, max_msg_size=64 * 1024)
@@ -78,6 +85,8 @@ class Connection:
 
     def put(self, message: dict[str, Any] | list[Any] | str | bytes) -> None:
         """Queue a message; a listener that is too slow is cut off."""
+        if self.in_microseconds:
+            message = microseconds(message)
         ready = message if isinstance(message, str | bytes) else json.dumps(message, separators=(",", ":"))
         try:
             self._queue.put_nowait(ready)

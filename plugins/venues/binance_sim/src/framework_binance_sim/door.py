@@ -14,6 +14,7 @@ from framework_binance_sim.access import unsigned
 from framework_binance_sim.faults import REQUEST_KINDS
 from framework_binance_sim.params import Params
 from framework_binance_sim.refusals import Refused
+from framework_binance_sim.times import microseconds, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from framework_binance_sim.market import Clock
     from framework_binance_sim.weights import Meter
 
-OK, NOT_FOUND = 200, 404
+OK, NOT_FOUND, BANNED = 200, 404, 418
 BINARY = "application/sbe"
 BAD_SCHEMA_HEADER = (-1152, "Invalid `X-MBX-SBE` header; expected `<SCHEMA_ID>:<VERSION>`.")
 UNKNOWN_SCHEMA = (-1153, "Unsupported SBE schema ID or version specified in the `X-MBX-SBE` header.")
@@ -88,7 +89,7 @@ class Door:
         faults: What goes wrong on request.
         requests: How often each action was asked for.
         clock: The exchange's.
-        binary: How answers are written in binary, where that can be asked for.
+        binary: How answers are written in binary, where that, and microseconds, can be asked for.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class Door:
             headers: dict[str, str] = {}
             try:
                 self._check_schema(request)
+                self._in_microseconds(request)
                 body = (await request.read()).decode()
                 answer = await self._asked(endpoint, request.rel_url.raw_query_string, body, request)
                 status = 200
@@ -150,6 +152,10 @@ class Door:
         if not self.binary.supports(schema, version):
             raise Refused(UNKNOWN_SCHEMA)
 
+    def _in_microseconds(self, request: web.Request) -> bool:
+        """Whether times are asked for in microseconds, where that can be."""
+        return self.binary is not None and wanted(request.headers.get("X-MBX-TIME-UNIT"))
+
     def _written(
         self,
         request: web.Request,
@@ -163,6 +169,8 @@ class Door:
         schema = request.headers.get("X-MBX-SBE", "").partition(":")
         binary = self.binary if BINARY in accepted else None
         if binary is None or ("application/json" in accepted and not binary.supports(schema[0], schema[2])):
+            if status == OK and self._in_microseconds(request):
+                answer = microseconds(answer)
             return web.json_response(answer, status=status, headers=headers)
         body = binary.answer(action, answer) if status == OK else binary.error(answer)
         return web.Response(body=body, status=status, headers=headers, content_type=BINARY)
@@ -202,15 +210,8 @@ class Door:
     def _limited(self, fault: Fault, request: web.Request) -> web.Response:
         wait = {"Retry-After": str(max(1, int(fault.seconds)))}
         until = self.clock.ms() + int(fault.seconds * 1_000)
-        text = (
-            f"Too many requests; current limit is {self.meter.weight.limit} requests per minute. "
-            "Please use the websocket for live updates to avoid polling the API."
-        )
-        if fault.status == 418:  # noqa: PLR2004 - the status of a ban
-            text = (
-                f"Way too many requests; IP banned until {until}. "
-                "Please use the websocket for live updates to avoid bans."
-            )
+        meter = self.meter
+        text = meter.banned(until) if fault.status == BANNED else meter.too_much()
         return self._written(request, "", {"code": -1003, "msg": text}, fault.status, wait)
 
     # what the WebSocket API needs

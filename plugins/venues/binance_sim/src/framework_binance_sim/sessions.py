@@ -14,6 +14,7 @@ from framework_binance_sim.connections import Connection
 from framework_binance_sim.faults import REQUEST_KINDS, Courier
 from framework_binance_sim.params import Params
 from framework_binance_sim.refusals import Refused
+from framework_binance_sim.times import wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +58,10 @@ class Sessions:
             error = {"code": -1153, "msg": "Invalid SBE schema ID or version specified."}
             return web.json_response(error, status=400)
         session = Session(self, request, self._binary(request))
+        try:
+            session.in_microseconds = self.events and wanted(request.query.get("timeUnit"))
+        except Refused as refused:
+            return web.json_response(refused.body(), status=400)
         self.all.add(session)
         try:
             return await session.serve(request)
@@ -300,7 +305,7 @@ class Session(Connection):
                 self.put("<html>")
                 return True
         if fault.status in {429, 418}:
-            body = {"code": -1003, "msg": "Too many requests; please use the websocket for live updates."}
+            body = {"code": -1003, "msg": self._door.meter.too_much()}
         else:
             body = fault.body()
         self._refuse(number, fault.status, body)

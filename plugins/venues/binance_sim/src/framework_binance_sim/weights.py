@@ -31,6 +31,36 @@ class Count:
         return int(self.seconds - now % self.seconds) + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a product says that too much was asked; `{limit}` and `{until}` are filled in."""
+
+    weight: str
+    ban: str
+
+
+FUTURES = Wording(
+    weight=(
+        "Too many requests; current limit is {limit} requests per minute. "
+        "Please use the websocket for live updates to avoid polling the API."
+    ),
+    ban=(
+        "Way too many requests; IP banned until {until}. "
+        "Please use the websocket for live updates to avoid bans."
+    ),
+)
+SPOT = Wording(
+    weight=(
+        "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+        "Please use WebSocket Streams for live updates to avoid polling the API."
+    ),
+    ban=(
+        "Way too much request weight used; IP banned until {until}. "
+        "Please use WebSocket Streams for live updates to avoid bans."
+    ),
+)
+
+
 @dataclass(slots=True)
 class Meter:
     """The limits of one address; every client of the simulator is the same one.
@@ -38,12 +68,14 @@ class Meter:
     Attributes:
         weight: Request weight in a minute.
         orders: New orders, by the header they are told in.
+        wording: What is said when it is too much.
         patience: Requests answered with 429 before the address is banned.
         ban_seconds: How long the first ban lasts; each one after it is twice as long, at most three days.
     """
 
     weight: Count
     orders: dict[str, Count]
+    wording: Wording = FUTURES
     patience: int = 10
     ban_seconds: float = 120
     banned_until: float = 0.0
@@ -65,11 +97,9 @@ class Meter:
         if self._over > self.patience:
             self.ban(min(self.ban_seconds * 2**self._bans, 3 * 86_400), now)
             raise self._banned(now)
-        text = (
-            f"Too many requests; current limit is {self.weight.limit} requests per minute. "
-            "Please use the websocket for live updates to avoid polling the API."
+        raise Refused(
+            (-1003, self.too_much()), status=429, headers={"Retry-After": str(self.weight.left(now))}
         )
-        raise Refused((-1003, text), status=429, headers={"Retry-After": str(self.weight.left(now))})
 
     def ban(self, seconds: float, now: float) -> None:
         """Ban the address."""
@@ -110,11 +140,16 @@ class Meter:
             rows.append(_row("ORDERS", _UNITS[name[-1]], int(name[:-1]), count))
         return rows
 
+    def too_much(self) -> str:
+        """What is said over the limit."""
+        return self.wording.weight.format(limit=self.weight.limit)
+
+    def banned(self, until_ms: int) -> str:
+        """What is said to who is banned."""
+        return self.wording.ban.format(until=until_ms)
+
     def _banned(self, now: float) -> Refused:
-        text = (
-            f"Way too many requests; IP banned until {int(self.banned_until * 1_000)}. "
-            "Please use the websocket for live updates to avoid bans."
-        )
+        text = self.banned(int(self.banned_until * 1_000))
         wait = {"Retry-After": str(int(self.banned_until - now) + 1)}
         return Refused((-1003, text), status=418, headers=wait)
 
@@ -123,7 +158,7 @@ _UNITS = {"S": "SECOND", "M": "MINUTE", "D": "DAY"}
 
 
 def _words(name: str) -> str:
-    return f"{name[:-1]} {_UNITS[name[-1]].lower()}"
+    return f"{name[:-1]} {_UNITS[name[-1]]}"
 
 
 def _row(kind: str, unit: str, number: int, count: Count) -> dict[str, object]:

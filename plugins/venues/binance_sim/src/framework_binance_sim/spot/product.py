@@ -15,7 +15,7 @@ from framework_binance_sim.spot.exchange import Exchange
 from framework_binance_sim.spot.lists import Lists
 from framework_binance_sim.spot.streams import Feed, routes
 from framework_binance_sim.streams import Hub
-from framework_binance_sim.weights import Count, Meter
+from framework_binance_sim.weights import SPOT, Count, Meter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,8 @@ class Spot:
         self.market = Market(symbols, clock)
         self.exchange = Exchange(self.market, clock, start)
         self.lists = Lists(self.exchange)
-        self.meter = Meter(Count(60, weight), {"10S": Count(10, 100), "1D": Count(86_400, 200_000)})
+        orders = {"10S": Count(10, 100), "1D": Count(86_400, 200_000)}
+        self.meter = Meter(Count(60, weight), orders, SPOT)
         self.hub = Hub(faults, terms, clock.ms)
         self._feed = Feed(self.hub, public.Public(self.exchange, self.meter))
         self.market.listeners = [self._feed, self.exchange]

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from framework_binance_sim.prices import aggregate, day_event, mini_event, rows
+from framework_binance_sim.refusals import Refused
 from framework_binance_sim.streams import Stream
+from framework_binance_sim.times import wanted
 
 if TYPE_CHECKING:
     from framework_binance_sim.book import Level
@@ -101,6 +103,10 @@ def routes(hub: Hub) -> list[web.RouteDef]:
             return web.Response(status=503)
         combined = request.path.endswith("/stream")
         stream = Stream(hub, combined=combined)
+        try:
+            stream.in_microseconds = wanted(request.query.get("timeUnit"))
+        except Refused as refused:
+            return web.json_response(refused.body(), status=400)
         names = request.query.get("streams", "") if combined else request.match_info.get("names", "")
         stream.names.update(name for name in names.split("/") if name)
         return await stream.serve(request)
