@@ -44,7 +44,7 @@ NO_ENVIRONMENT = 69
 INTERRUPTED = 130
 AGAIN = "then run this again"
 REASONS = {
-    "No space left on device": ("the disk is full", f"Free 2 GB where the checkout lies, {AGAIN}."),
+    "No space left on device": ("the disk is full", f"Free 3 GB where the checkout lies, {AGAIN}."),
     "Permission denied": ("a file cannot be written", f"Make a copy of the checkout you own, {AGAIN} there."),
     "connection": (
         "the package index cannot be reached",
