@@ -71,3 +71,12 @@ def test_every_feature_is_in_its_table_with_its_defaults():
             if field.default is not msgspec.NODEFAULT and field.default is not None:
                 shown = f'"{field.default}"' if ":" in str(field.default) else str(field.default)
                 assert f"`{field.encode_name}` {shown}" in told[name], (name, field.encode_name)
+
+
+def test_every_setting_of_a_model_over_a_window_is_in_its_table():
+    from framework_models.sequences import Cnn1d, Lstm, Transformer
+
+    table = README.read_text().split("## Models over a window")[1].split("\n\n- ")[0]
+    told = set(re.findall(r"`(\w+)`", table))
+    for kind in (Lstm, Cnn1d, Transformer):
+        assert {field.encode_name for field in msgspec.structs.fields(kind)} <= told, kind

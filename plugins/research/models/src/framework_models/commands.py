@@ -72,6 +72,7 @@ def train(
     from framework_models.registry import Registry  # noqa: PLC0415
 
     wanted = read_settings(recipe, Recipe)
+    wanted.model.ready()
     signing = keys.signing_key(key)
     try:
         start = to_nanos(wanted.start) if wanted.start else None
@@ -200,6 +201,7 @@ def _facts(manifest: Any) -> dict[str, Any]:
         "knows_until": _time(manifest.knows_until),
         "label": manifest.label,
         "columns": manifest.columns,
+        "window": manifest.window,
         "parameters": manifest.parameters,
         "trials": manifest.trials,
         "scores": manifest.scores,

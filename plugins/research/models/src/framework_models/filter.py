@@ -6,6 +6,7 @@ bars they are asked at; `framework.follow` chooses, and shows that both say the 
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
     from nautilus_trader.model import Bar, BarType
     from nautilus_trader.trading import Strategy
+    from numpy.typing import NDArray
 
-    from framework import Deployment, Readings, Signal
+    from framework import Bars, Deployment, Readings, Signal
     from framework_models.predictor import Predictor
     from framework_models.registry import Checked, Manifest
 
@@ -137,6 +139,8 @@ def probability(checked: Checked, predictor: Predictor) -> Feature:
     from framework_models.features import FeatureSet, Rows  # noqa: PLC0415 - loads with a run
 
     features = predictor.features
+    if predictor.window > 1:
+        return _over_windows(checked, predictor)
 
     class Online:
         """The features after every bar."""
@@ -158,6 +162,37 @@ def probability(checked: Checked, predictor: Predictor) -> Feature:
         offline=lambda bars: np.ascontiguousarray(FeatureSet(features).update(Rows.of(bars)).T),
         tolerance=SAME,
         finish=predictor.probabilities,
+    )
+
+
+def _over_windows(checked: Checked, predictor: Predictor) -> Feature:
+    """The same for a model that looks at several bars at once: what `finish` is given is of one bar."""
+    from framework_models.features import FeatureSet, Rows  # noqa: PLC0415 - loads with a run
+
+    class Online:
+        """The features after every one of the last bars; the model is asked when somebody asks."""
+
+        def __init__(self) -> None:
+            self._table = FeatureSet(predictor.features)
+            self._rows = deque([np.full(len(self._table.names), np.nan)], maxlen=predictor.window)
+
+        def update(self, bar: Bar) -> None:
+            self._rows.append(self._table.update(Rows.of_bar(bar))[0])
+
+        def values(self) -> Sequence[float]:
+            told: list[float] = predictor.probabilities(np.array(self._rows))[-1].tolist()
+            return told
+
+    def offline(bars: Bars) -> NDArray[np.float64]:
+        table = FeatureSet(predictor.features).update(Rows.of(bars))
+        return np.ascontiguousarray(predictor.probabilities(table).T)
+
+    return Feature(
+        name=f"model({checked.id})",
+        columns=("down", "neither", "up"),
+        online=lambda instrument: Online(),  # noqa: ARG005 - its signature
+        offline=offline,
+        tolerance=SAME,
     )
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from optuna import Trial
 
-type Table = NDArray[np.float32]
+    from framework_models.windows import Windows
+
+type Table = NDArray[np.float32] | Windows
 type Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 type Share = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
 
@@ -33,11 +35,19 @@ class Learner(PluginConfig, frozen=True, kw_only=True, tag_field="use"):
         """The name of the file a model of this kind becomes."""
         return ONNX
 
+    @property
+    def looks_back(self) -> int:
+        """How many rows a sample looks at, its own included."""
+        return 1
+
+    def ready(self) -> None:
+        """Refuse what cannot be trained here; most can be anywhere."""
+
     def fit(self, table: Table, classes: NDArray[np.int64], weights: NDArray[np.float64], seed: int) -> Any:
         """A fitted estimator with `predict_proba`.
 
         Args:
-            table: One row a sample.
+            table: One row a sample, or one window.
             classes: 0, 1, ... without gaps.
             weights: Of the samples.
             seed: Of whatever is drawn.
@@ -199,9 +209,6 @@ class Mlp(Learner, frozen=True, kw_only=True, tag="mlp"):
             passes=trial.suggest_int("passes", 10, 100, step=10),
             learning_rate=trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True),
         )
-
-
-type LearnerEntry = XGBoost | RandomForest | Linear | Mlp
 
 
 def _scaled(model: Any, table: Table, classes: NDArray[np.int64], weights: NDArray[np.float64]) -> Any:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework_models.windows import Windows
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,12 +18,12 @@ if TYPE_CHECKING:
 
     from framework_models.training import Trained
 
-EXPLAINED, ESTIMATED = 400, 80
-"""Samples explained, evenly spread over time; fewer where each has to be estimated."""
+EXPLAINED, ESTIMATED, WINDOWS = 400, 80, 40
+"""Samples explained, evenly spread over time; fewer where each has to be estimated, and fewest windows."""
 BACKGROUND = 20
 """Samples that stand for not knowing a feature, where values are estimated."""
 GUESSES = 400
-"""Combinations of features tried for each estimate."""
+"""Combinations of features tried for each estimate; half as many for a window."""
 EXACT = ("xgboost", "random_forest", "linear")
 SHOWN = 15
 """Features in a picture."""
@@ -37,13 +39,18 @@ def pictures(trained: Trained) -> dict[str, bytes]:
 
     mpl.use("Agg")
     labels = trained.manifest.classes
-    estimated = trained.manifest.parameters["use"] not in EXACT
-    many = ESTIMATED if estimated else EXPLAINED
-    chosen = np.unique(np.linspace(0, len(trained.samples.table) - 1, many).astype(int))
-    table = trained.samples.table[chosen]
+    given = trained.samples.table
+    if isinstance(given, Windows):
+        many = WINDOWS
+    else:
+        many = EXPLAINED if trained.manifest.parameters["use"] in EXACT else ESTIMATED
+    chosen = given[np.unique(np.linspace(0, len(given) - 1, many).astype(int))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap warns of its own imports
-        values = _shap(trained, table)
+        if isinstance(chosen, Windows):
+            values, table = _shap_of_windows(trained, chosen), chosen.rows[chosen.last]
+        else:
+            values, table = _shap(trained, chosen), chosen
         made = {
             f"shap_{WORDS[label]}": _beeswarm(values[:, :, k], table, trained.samples.columns, label)
             for k, label in enumerate(labels)
@@ -71,7 +78,7 @@ def _shap(trained: Trained, table: NDArray[np.float32]) -> NDArray[np.float64]:
 
     if hasattr(fitted, "estimators_"):
         return np.asarray(shap.TreeExplainer(fitted).shap_values(table), dtype=np.float64)
-    known = trained.samples.table
+    known: Any = trained.samples.table
     background = known[np.linspace(0, len(known) - 1, BACKGROUND).astype(int)]
     if hasattr(fitted[-1], "coef_"):
         scaled = fitted[:-1].transform
@@ -79,6 +86,29 @@ def _shap(trained: Trained, table: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(exact.shap_values(scaled(table)), dtype=np.float64)
     kernel = shap.KernelExplainer(fitted.predict_proba, background, seed=trained.manifest.seed)
     return np.asarray(kernel.shap_values(table, nsamples=GUESSES, silent=True), dtype=np.float64)
+
+
+def _shap_of_windows(trained: Trained, chosen: Windows) -> NDArray[np.float64]:
+    """SHAP values of windows, estimated: what a feature's whole course in the window speaks for.
+
+    Not to know a feature is to see its course in other windows.
+    """
+    import shap  # noqa: PLC0415 - takes seconds
+
+    known: Any = trained.samples.table
+    others = known[np.linspace(0, len(known) - 1, BACKGROUND).astype(int)]
+    background = others.array()
+    values = []
+    for window in chosen.array():
+
+        def answer(shown: NDArray[np.float64], window: NDArray[np.float32] = window) -> NDArray[np.float64]:
+            mixed = (np.where(columns > 0.0, window, background) for columns in shown)
+            return np.array([trained.fitted.ask(given).mean(axis=0) for given in mixed], dtype=np.float64)
+
+        explainer = shap.KernelExplainer(answer, np.zeros((1, known.columns)), seed=trained.manifest.seed)
+        whole = np.ones((1, known.columns))
+        values.append(explainer.shap_values(whole, nsamples=GUESSES // 2, l1_reg=False, silent=True)[0])
+    return np.asarray(values, dtype=np.float64)
 
 
 def _beeswarm(

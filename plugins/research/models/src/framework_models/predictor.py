@@ -12,6 +12,8 @@ from framework_models.calibration import Calibration
 from framework_models.features import FeatureEntry, FeatureSet
 from framework_models.labels import CLASSES
 from framework_models.registry import refused
+from framework_models.sessions import session
+from framework_models.windows import Windows, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,10 @@ class Predictor:
     Args:
         checked: What the registry gave.
 
+    Attributes:
+        features: With what they learnt.
+        window: Rows it looks at, that of the bar itself included.
+
     Raises:
         CompositionError: A feature makes other numbers now than when the model was trained.
         CheckFailed: The file is no model of its kind.
@@ -41,25 +47,37 @@ class Predictor:
         self.features = learnt_features(checked)
         self._calibration = msgspec.convert(manifest.calibration, Calibration)
         self._places = [CLASSES.index(label) for label in manifest.classes]
-        load = _booster if manifest.file.endswith(".ubj") else _session
+        self.window = manifest.window
+        load = _booster if manifest.file.endswith(".ubj") else session
+        shape = (manifest.window, len(manifest.columns))
         try:
             self._ask = load(checked.model)
-            trial = self._ask(np.zeros((1, len(manifest.columns)), dtype=np.float32))
+            trial = self._ask(np.zeros((1, *shape[self.window == 1 :]), dtype=np.float32))
         except Exception as error:
             raise refused(checked.folder, f"{manifest.file} cannot be loaded: {error}") from error
         if trial.shape != (1, len(manifest.classes)):
             raise refused(checked.folder, f"{manifest.file} answers with shape {trial.shape}")
 
     def probabilities(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability of down, neither and up for each row; NaN where a feature is not known yet."""
+        """The probability of down, neither and up for each row; NaN where a feature is not known yet.
+
+        Where the model looks at a window, the rows are those of bars in order, and the answer at each is made
+        of it and those before it: NaN until there are as many, all known.
+        """
         rows = np.ascontiguousarray(table, dtype=np.float32)
-        known = np.isfinite(rows).all(axis=1)
+        known = is_full(np.isfinite(rows).all(axis=1), self.window)
         answers = np.full((len(rows), len(CLASSES)), np.nan)
         if known.any():
             made = np.zeros((int(known.sum()), len(CLASSES)))
-            made[:, self._places] = self._calibration.apply(self._ask(rows[known]).astype(np.float64))
+            made[:, self._places] = self._calibration.apply(self._raw(rows, known).astype(np.float64))
             answers[known] = made
         return answers
+
+    def _raw(self, rows: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+        if self.window == 1:
+            return self._ask(rows[known])
+        last = np.flatnonzero(known)
+        return np.concatenate([self._ask(part) for part in Windows(rows, last, last, self.window).parts()])
 
 
 def learnt_features(checked: Checked) -> list[FeatureSettings]:
@@ -103,22 +121,6 @@ def _booster(model: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32
         # Each row is worked out by one thread, so their number changes nothing but the time.
         booster.set_param({"nthread": 1 if len(rows) < FEW else 0})
         answer: NDArray[np.float32] = booster.inplace_predict(rows, validate_features=False)
-        return answer
-
-    return ask
-
-
-def _session(model: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415 - takes half a second
-
-    options = SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    (features,) = session.get_inputs()
-    output = session.get_outputs()[-1].name
-
-    def ask(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        answer: NDArray[np.float32] = session.run([output], {features.name: rows})[0]
         return answer
 
     return ask

@@ -12,9 +12,11 @@ from framework_models.calibration import Method
 from framework_models.features import FeatureEntry
 from framework_models.features.table import column_names
 from framework_models.labels import LabelEntry
-from framework_models.learners import LearnerEntry
+from framework_models.learners import Linear, Mlp, RandomForest, XGBoost
+from framework_models.sequences import Cnn1d, Lstm, Transformer
 from framework_models.validation import Validation
 
+type LearnerEntry = XGBoost | RandomForest | Linear | Mlp | Lstm | Cnn1d | Transformer
 type Moment = Annotated[str, msgspec.Meta(min_length=1, examples=["2017-01-02", "2017-01-02T09:30:00-05:00"])]
 
 

@@ -49,6 +49,7 @@ class Manifest(PluginConfig, frozen=True, kw_only=True):
         file_sha256: Of the file.
         file_bytes: Its size.
         columns: What it looks at, in the order of its inputs.
+        window: At how many bars it looks at once, the last ones.
         features: The features that make the columns, with what they learnt, as a recipe has them.
         feature_versions: The version of each feature's numbers.
         label: What it foretells, as the recipe has it.
@@ -74,6 +75,7 @@ class Manifest(PluginConfig, frozen=True, kw_only=True):
     file_sha256: str
     file_bytes: int
     columns: list[str]
+    window: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
     features: list[dict[str, Any]]
     feature_versions: dict[str, int]
     label: dict[str, Any]

@@ -17,6 +17,7 @@ from framework_models.labels import CLASSES
 from framework_models.predictor import versions_of
 from framework_models.registry import Manifest
 from framework_models.validation import figures, judge, log_loss
+from framework_models.windows import Windows, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ LIBRARIES = (
     "scikit-learn",
     "skl2onnx",
 )
+NETWORKS = ("flax", "jax", "onnx", "optax")
 
 
 class Samples(NamedTuple):
@@ -45,7 +47,7 @@ class Samples(NamedTuple):
     Attributes:
         features: The features, with what they learnt.
         columns: Their names.
-        table: float32, one row a sample.
+        table: float32, one row a sample, or one window.
         classes: The numbers of the labels among those that occur.
         labels: Those that occur, in order.
         bars: The number of the bar of each sample.
@@ -90,17 +92,27 @@ def train(recipe: Recipe, bars: Bars, progress: Callable[[float, str], None] | N
     Raises:
         NotEnoughEvidence: There are too few samples, or only one class of them.
         DataError: A feature could not learn what it has to.
+        ConfigError: This kind of model is trained with an extra that is not installed.
     """
     say = progress or (lambda share, what: None)  # noqa: ARG005 - its signature
+    recipe.model.ready()
     say(0.0, "features")
     rows = Rows.of(bars)
     samples = make_samples(recipe, rows)
     weights = balanced(samples.classes) if recipe.balance else np.ones(len(samples.classes))
     horizon = recipe.label.horizon
-    splits = list(recipe.validation.splits(len(samples.classes), horizon))
+    splits = list(recipe.validation.splits(len(samples.classes), horizon, recipe.model.looks_back))
     learner, trials = _search(recipe, samples, weights, splits, say)
-    say(0.8, "validation")
-    judged = judge(learner, samples.table, samples.classes, weights, splits, recipe.seed)
+    begun = 0.1 if recipe.search is None else 0.8
+    judged = judge(
+        learner,
+        samples.table,
+        samples.classes,
+        weights,
+        splits,
+        recipe.seed,
+        lambda done: say(begun + (0.9 - begun) * done / len(splits), f"split {done + 1} of {len(splits)}"),
+    )
     calibration = calibrate(recipe.calibration, judged.unseen, samples.classes)
     unseen = calibration.apply(judged.unseen)
     say(0.9, "model")
@@ -114,6 +126,7 @@ def train(recipe: Recipe, bars: Bars, progress: Callable[[float, str], None] | N
         file_sha256=hashlib.sha256(model).hexdigest(),
         file_bytes=len(model),
         columns=samples.columns,
+        window=recipe.model.looks_back,
         features=[msgspec.to_builtins(feature) for feature in samples.features],
         feature_versions=versions_of(samples.features),
         label=msgspec.to_builtins(recipe.label),
@@ -147,7 +160,7 @@ def make_samples(recipe: Recipe, rows: Rows) -> Samples:
     """The bars at which every feature is known and the label as well.
 
     Features that learn do so on the first bars, and samples come only from the bars after those: what a fold
-    judges, nothing has looked at.
+    judges, nothing has looked at. A window is of bars after those as well, and all of them are known.
 
     Raises:
         NotEnoughEvidence: There are none, or all have the same label.
@@ -157,9 +170,9 @@ def make_samples(recipe: Recipe, rows: Rows) -> Samples:
     made = FeatureSet(features)
     table = made.update(rows)
     labels = recipe.label.of(rows)
-    usable = np.isfinite(table).all(axis=1) & labels.known
-    usable[:learning] = False
-    bars = np.flatnonzero(usable)
+    known = np.isfinite(table).all(axis=1)
+    known[:learning] = False
+    bars = np.flatnonzero(is_full(known, recipe.model.looks_back) & labels.known)
     occurring = [label for label in CLASSES if (labels.value[bars] == label).any()]
     if len(occurring) < 2:  # noqa: PLR2004 - one class is nothing to tell apart
         never = [
@@ -173,9 +186,10 @@ def make_samples(recipe: Recipe, rows: Rows) -> Samples:
             else "Train on more bars, or change the label.",
         )
     classes = np.searchsorted(occurring, labels.value[bars])
-    return Samples(
-        features, made.names, table[bars].astype(np.float32), classes, occurring, bars, labels.ends[bars]
-    )
+    given: Table = table[bars].astype(np.float32)
+    if recipe.model.looks_back > 1:
+        given = Windows(table.astype(np.float32), bars, labels.ends[bars], recipe.model.looks_back)
+    return Samples(features, made.names, given, classes, occurring, bars, labels.ends[bars])
 
 
 def balanced(classes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -236,7 +250,8 @@ def _search(
 
 
 def _versions(learner: Learner) -> dict[str, str]:
-    libraries = [*LIBRARIES, *(["xgboost"] if learner.file.endswith(".ubj") else [])]
+    boosted, network = learner.file.endswith(".ubj"), learner.looks_back > 1
+    libraries = [*LIBRARIES, *(["xgboost"] if boosted else []), *(NETWORKS if network else [])]
     found = {name: _version(name) for name in libraries}
     return {**found, "code_sha256": code_hash()}
 

@@ -10,7 +10,7 @@ import numpy as np
 from framework import NotEnoughEvidence, PluginConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -30,7 +30,8 @@ class Validation(PluginConfig, frozen=True, kw_only=True):
     embargo: Annotated[
         Annotated[int, msgspec.Meta(ge=0, le=100_000)],
         msgspec.Meta(
-            description="Samples left out after a judged part, beside the label's horizon on both sides."
+            description="Samples left out after a judged part, beside the label's horizon on both sides; at "
+            "least as many as a window reaches back."
         ),
     ] = 24
 
@@ -41,28 +42,35 @@ class Validation(PluginConfig, frozen=True, kw_only=True):
                 f"`test_folds` {self.test_folds} leaves nothing of {self.folds} folds to learn from"
             )
 
-    def splits(self, samples: int, horizon: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    def splits(
+        self, samples: int, horizon: int, window: int = 1
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Numbers of the samples to learn from, and of those to judge.
+
+        No window that is learnt from after a judged part holds a bar at which there is a judged sample or at
+        which its label looked. Windows that are judged may hold bars learnt from before, as in trading.
 
         Args:
             samples: How many there are, a bar or more apart, in order of time.
             horizon: How many bars ahead a label looks.
+            window: How many bars a sample looks at, its own included.
 
         Raises:
             NotEnoughEvidence: There are too few to leave that many out.
         """
         from skfolio.model_selection import CombinatorialPurgedCV  # noqa: PLC0415 - takes seconds
 
-        least = self.folds * (2 * horizon + self.embargo + 10)
+        embargo = max(self.embargo, window - 1)
+        least = self.folds * (2 * horizon + embargo + 10)
         if samples < least:
             raise NotEnoughEvidence(
                 f"{samples} samples are too few for {self.folds} folds, a horizon of {horizon} bars and an "
                 f"embargo of "
-                f"{self.embargo}",
+                f"{embargo}",
                 remedy=f"It takes {least}: train on more bars, or with fewer folds or a shorter horizon.",
             )
         cv = CombinatorialPurgedCV(
-            n_folds=self.folds, n_test_folds=self.test_folds, purged_size=horizon, embargo_size=self.embargo
+            n_folds=self.folds, n_test_folds=self.test_folds, purged_size=horizon, embargo_size=embargo
         )
         for learn, judge in cv.split(np.empty((samples, 1))):
             yield learn, np.concatenate(judge)
@@ -87,12 +95,14 @@ def judge(
     weights: NDArray[np.float64],
     splits: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
     seed: int,
+    told: Callable[[int], None] = lambda done: None,  # noqa: ARG005 - its signature
 ) -> Judged:
-    """Fit on one side of every split, and look at the other."""
+    """Fit on one side of every split, and look at the other; `told` is, how many are done."""
     count = int(classes.max()) + 1
     total, times = np.zeros((len(classes), count)), np.zeros(len(classes))
     losses, guesses = [], []
-    for learn, test in splits:
+    for done, (learn, test) in enumerate(splits):
+        told(done)
         if len(np.unique(classes[learn])) < count:
             raise NotEnoughEvidence(
                 "a class of the labels is missing from the samples of a split",
