@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # some seventy plants, each of them put through a whole kit
+
 PLANTED = Path(__file__).parent / "planted"
 
 STRATEGIES = {

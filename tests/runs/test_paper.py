@@ -44,7 +44,9 @@ def copied(example, folder, **changes):
     return path
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example", [pytest.param(name, marks=[pytest.mark.slow] * (name != "quickstart")) for name in EXAMPLES]
+)
 def test_paper_on_replayed_data_fills_as_the_backtest_does(tmp_path, example):
     node = copied(example, tmp_path)
     backtest, expected = run(node, tmp_path / "b", "--mode", "backtest")
