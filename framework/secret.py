@@ -38,8 +38,10 @@ KEYRING = re.compile(r"(?P<service>[!-~]+)/(?P<name>[!-.0-~]+)")
 """A service, which may have slashes in it, and a name."""
 PATTERN = f"^(env:{VARIABLE.pattern}|vault:{ENTRY.pattern}|keyring:[!-~]+/[!-.0-~]+)$"
 """The three for a JSON schema."""
-SHORTEST = 4
+SHORTEST = 8
 """Characters of a value that is hidden: a shorter one is in every other word, and no credential."""
+NAMES = frozenset({"strategy", "scope", "rule", "name", "type"})
+"""Beside `..._id`, what identifies something in a record."""
 LINE = 16
 """Characters of a line, in a value of several lines, that is hidden by itself."""
 EXAMPLE = "env:BINANCE_API_KEY"
@@ -132,16 +134,23 @@ class Mask:
         return text if self._any is None else self._any.sub(lambda match: self._shown[match[0]], text)
 
     def plain(self, value: Any) -> Any:
-        """The same for all text inside mappings and lists."""
+        """The same for all text inside mappings and lists, but for what identifies something.
+
+        A record must be found again by its names, and a credential may happen to be a word in one of them.
+        """
         if self._any is None:
             return value
         if isinstance(value, str):
             return self(value)
         if isinstance(value, Mapping):
-            return {key: self.plain(item) for key, item in value.items()}
+            return {key: item if _identifies(key) else self.plain(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.plain(item) for item in value]
         return value
+
+
+def _identifies(key: Any) -> bool:
+    return isinstance(key, str) and (key in NAMES or key.endswith(("_id", "_ids")))
 
 
 def _lines(value: str) -> list[str]:

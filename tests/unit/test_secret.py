@@ -12,6 +12,7 @@ from framework.config import decode
 from framework.config.document import dump, parse
 from framework.config.values import schema_hook, to_plain
 from framework.explain import settings
+from framework.secret import Mask
 
 CANARY = "hunter2-CANARY-hunter2"
 
@@ -121,3 +122,25 @@ def test_the_reference_pages_and_the_schema_know_the_type():
         assert not re.search(schema["pattern"].replace("$", r"\Z"), text), (
             text
         )  # a JSON schema's $ is the end
+
+
+def test_a_credential_that_is_a_word_of_a_name_leaves_names_whole(monkeypatch):
+    monkeypatch.setenv("MASKED", "breakout")
+    mask = Mask([Secret("env:MASKED")])
+    row = {
+        "strategy": "breakout",
+        "order": {"strategy_id": "breakout-b764", "client_order_id": "O-breakout-1", "tags": ["breakout"]},
+        "venue_order_ids": ["breakout-1"],
+        "reason": "GET /?key=breakout",
+    }
+    assert mask.plain(row) == row | {
+        "order": row["order"] | {"tags": ["[env:MASKED]"]},
+        "reason": "GET /?key=[env:MASKED]",
+    }
+
+
+def test_what_is_shorter_than_eight_characters_is_not_hidden(monkeypatch):
+    monkeypatch.setenv("MASKED", "BUY-EUR")
+    assert not Mask([Secret("env:MASKED")]).hides
+    monkeypatch.setenv("MASKED", "BUY-EURO")
+    assert Mask([Secret("env:MASKED")]).hides
