@@ -94,16 +94,13 @@ class Lists:
             raise Refused(BAD_PRICES)
 
     def _started(self, order: Order) -> None:
-        """The other order ends when one begins to work or to fill; what is locked is locked for this one."""
+        """The other order ends when one begins to work or to fill, and what this one needs is locked."""
         if order.group is None:
             return
         other = order.group.other(order)
         if other.is_open:
-            exchange = self._exchange
-            locked, other.reserved = other.reserved + order.reserved, ZERO
-            order.reserved = locked
-            exchange.end(other, "EXPIRED", reason="OCO_TRIGGER")
-            exchange.release(order, exchange.needed(order))
+            self._exchange.end(other, "EXPIRED", reason="OCO_TRIGGER")
+            self._exchange.release(order, self._exchange.needed(order))
 
     def _finished(self, order: Order) -> None:
         each = order.group
