@@ -86,6 +86,35 @@ class Driven(Strategy):
         )
         self.submit_order(order)
 
+    def do_oco(self, profit, price, stop, trigger, qty):
+        """A post-only limit order and a stop to sell, of which one cancels the other."""
+        make, size = self.order_factory, Quantity.from_str(qty)
+        orders = [
+            make.limit(
+                self.instrument,
+                OrderSide.SELL,
+                size,
+                Price.from_str(price),
+                post_only=True,
+                client_order_id=ClientOrderId(profit),
+            ),
+            make.stop_market(
+                self.instrument,
+                OrderSide.SELL,
+                size,
+                Price.from_str(trigger),
+                TriggerType.LAST_PRICE,
+                client_order_id=ClientOrderId(stop),
+            ),
+        ]
+        linked = {"contingency_type": "OCO", "order_list_id": str(make.generate_order_list_id())}
+        self.submit_order_list(
+            [
+                type(order).from_dict({**order.to_dict(), **linked, "linked_order_ids": [other]})
+                for order, other in zip(orders, (stop, profit), strict=True)
+            ]
+        )
+
     def do_cancel(self, name):
         self.cancel_order(ClientOrderId(name))
 

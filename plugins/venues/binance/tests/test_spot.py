@@ -123,6 +123,22 @@ def test_a_limit_order_is_replaced_by_another_price_and_quantity(shared_spot):
     node.wait("OrderCanceled", id="M-1")
 
 
+def test_an_oco_is_one_order_list_at_the_exchange(shared_spot):
+    sim, node = shared_spot
+    sim.quote("60000.00", "60000.10")
+    node.do("oco", profit="O-1", price="61000.00", stop="O-2", trigger="59500.00", qty="0.01000")
+    for name in ("O-1", "O-2"):
+        node.wait("OrderAccepted", id=name)
+    (listed,) = sim.truth()["lists"]
+    assert (listed["contingencyType"], listed["listOrderStatus"]) == ("OCO", "EXECUTING")
+    assert {sim.orders()[name]["type"] for name in ("O-1", "O-2")} == {"LIMIT_MAKER", "STOP_LOSS"}
+    sim.quote("59500.00", "59500.10")
+    node.wait("OrderExpired", id="O-1")
+    assert node.wait("OrderFilled", id="O-2")["last_px"] == "59500.00"
+    assert sim.truth()["lists"][0]["listOrderStatus"] == "ALL_DONE"
+    sim.quote("60000.00", "60000.10")
+
+
 @pytest.mark.parametrize(
     ("order", "said"),
     [
