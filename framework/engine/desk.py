@@ -145,9 +145,9 @@ class Desk:
         self._closes(order, proposal, position_id)
         if isinstance(verdict, Approve):
             self.gate.sent(proposal)
-            return order
+            return self._as_taken(order)
         self.gate.sent(replace(proposal, quantity=verdict.quantity))
-        return self._routed(order, verdict.quantity)
+        return self._routed(self._as_taken(order), verdict.quantity)
 
     def admit_list(self, orders: Sequence[Any], position_id: PositionId | None) -> list[Any] | None:
         """The list to send in place of this one, or None when all of it was denied.
@@ -326,12 +326,26 @@ class Desk:
         """
         if not self._netted:
             return True
-        account = self._books.cache.account_for_venue(position.instrument_id.venue)
-        if account is not None and account.account_type == AccountType.CASH:
+        if self._of_balances(position.instrument_id):
             return False
         net: Decimal = self._books.portfolio.net_position(position.instrument_id)
         size: Decimal = position.quantity.as_decimal()
         return (net if position.is_long else -net) >= size
+
+    def _of_balances(self, instrument_id: InstrumentId) -> bool:
+        account = self._books.cache.account_for_venue(instrument_id.venue)
+        return account is not None and account.account_type == AccountType.CASH
+
+    def _as_taken(self, order: Any) -> Any:
+        """The order as the venue takes it: a live account of balances knows no reduce-only orders.
+
+        The gate has held the order to the position. One that rests stays as it is, and is denied by the
+        venue's adapter: later nobody would hold it to anything.
+        """
+        resting = order.order_type != OrderType.MARKET
+        if resting or not (order.is_reduce_only and self._netted and self._of_balances(order.instrument_id)):
+            return order
+        return type(order).from_dict(order.to_dict() | {"is_reduce_only": False})
 
     def _proposal(
         self,

@@ -295,3 +295,29 @@ def test_a_live_node_on_spot_buys_and_is_closed_without_an_answer_of_what_is_hel
         node.kill()
         node.wait()
         log.close()
+
+
+def test_an_exit_that_only_reduces_leaves_without_the_flag_and_is_held_to_the_position(spot, tmp_path, until):
+    start = framework(spot, tmp_path)
+    log = (tmp_path / "log.txt").open("w+")
+    node = start("run", "--mode", "live", "--unproven", "a test", stdout=log, stderr=log)
+
+    def moved(bid, ask, orders):
+        def there():
+            spot.quote(bid, ask)
+            return len(spot.truth()["orders"]) == orders
+
+        until(there, lambda: Path(log.name).read_text()[-3000:])
+
+    try:
+        moved("60000.00", "60000.10", 2)
+        until(lambda: spot.owned()["BTC"] == ("1.00499000", "0.00500000"), spot.owned)
+        moved("59000.00", "59000.10", 3)
+        last = spot.truth()["orders"][-1]
+        # 5 are refused by the gate; 0.00999 were held.
+        assert (last["side"], last["type"], last["origQty"]) == ("SELL", "MARKET", "0.00999000")
+        until(lambda: spot.owned()["BTC"] == ("0.99500000", "0.00500000"), spot.owned)
+    finally:
+        node.kill()
+        node.wait()
+        log.close()
