@@ -107,7 +107,7 @@ def read_arrays(
         times = table["ts_init"].cast(pa.int64())
         early, late = pc.less(times, start or 0), pc.greater(times, end or 2**63 - 1)
         table = table.filter(pc.invert(pc.or_(early, late)))
-    if len(files) > 1:
+    if len(files) > 1 and not _rising(table["ts_init"].cast(pa.int64()).to_numpy()):
         table = table.sort_by("ts_init")
     (instrument,) = ParquetDataCatalog(str(catalog)).instruments([str(bar_type.instrument_id)])
     name, precision = str(bar_type), instrument.price_precision
@@ -124,6 +124,10 @@ def read_arrays(
         volume=as_float(volume, instrument.size_precision),
     )
     return Arrays(bars, prices, volume)
+
+
+def _rising(times: NDArray[np.int64]) -> bool:
+    return bool((times[1:] >= times[:-1]).all())
 
 
 def whole(column: pa.ChunkedArray, precision: int, name: str) -> NDArray[np.int64]:

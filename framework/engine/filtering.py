@@ -21,6 +21,7 @@ def filtering(chosen: SignalFilter, bar_types: Sequence[BarType]) -> type[Strate
         chosen: The filter, built.
         bar_types: Those that the strategy's settings name.
     """
+    show = chosen.on_bar
 
     class Filtering(Strategy):
         """Starts the filter before the strategy, and shows it every bar first."""
@@ -32,7 +33,7 @@ def filtering(chosen: SignalFilter, bar_types: Sequence[BarType]) -> type[Strate
             super().on_start()
 
         def on_bar(self, bar: Bar) -> None:
-            chosen.on_bar(bar)
+            show(bar)
             super().on_bar(bar)
 
     return Filtering

@@ -68,24 +68,24 @@ class Precomputed:
 class _LookedUp:
     """Readings whose next row is the next bar's."""
 
-    __slots__ = ("_name", "_now", "_rows", "_seen", "_times")
+    __slots__ = ("_last", "_name", "_rows", "_seen", "_times")
 
     def __init__(self, name: str, times: list[int], rows: NDArray[Any]) -> None:
         self._name = name
         self._times = times
         self._rows = rows
-        self._now = 0
+        self._last: Bar | None = None
         self._seen = 0
 
     def update(self, bar: Bar) -> None:
-        self._now = bar.ts_init
+        self._last = bar
         self._seen += 1
 
     def values(self) -> Sequence[float]:
         at = self._seen - 1
-        if at < 0:
+        if self._last is None:
             return [float("nan")] * self._rows.shape[1]
-        if at >= len(self._times) or self._times[at] != self._now:
+        if at >= len(self._times) or self._times[at] != self._last.ts_init:
             raise RunError(
                 f"feature {self._name} was shown {self._seen} bars, and the last is not bar {self._seen} of "
                 "the run",

@@ -18,7 +18,7 @@ import numpy as np
 from framework import CompositionError, ConfigError, Feature, PluginConfig, RunError, SignalFilter, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nautilus_trader.model import Bar, BarType
     from nautilus_trader.trading import Strategy
@@ -106,6 +106,7 @@ class ModelFilter(SignalFilter):
         self._feature = probability(self._checked, Predictor(self._checked))
         self._knows_until = self._checked.manifest.knows_until
         self._readings: dict[BarType, Readings] = {}
+        self._shown: dict[BarType, Callable[[Bar], None]] = {}
 
     def start(self, strategy: Strategy, bar_types: Sequence[BarType]) -> None:
         """Begin anew."""
@@ -113,12 +114,16 @@ class ModelFilter(SignalFilter):
         self._readings = {
             bar_type.standard(): follow(strategy, self._feature, bar_type) for bar_type in bar_types
         }
+        self._shown = dict.fromkeys(self._readings, self._first)
 
     def on_bar(self, bar: Bar) -> None:
         """Take in a bar."""
-        readings = self._readings.get(bar.bar_type)
-        if readings is None:
-            return
+        shown = self._shown.get(bar.bar_type)
+        if shown is not None:
+            shown(bar)
+
+    def _first(self, bar: Bar) -> None:
+        """Take in the first bar of its type, when the model has not seen it; those that follow are later."""
         if bar.ts_event <= self._knows_until:
             raise RunError(
                 f"model {self._checked.id[:12]} has seen the bar of {_time(bar.ts_event)}: it learnt from "
@@ -126,7 +131,9 @@ class ModelFilter(SignalFilter):
                 f"{_time(self._checked.manifest.knows_until)}",
                 remedy="Begin the run after that.",
             )
-        readings.update(bar)
+        update = self._readings[bar.bar_type].update
+        update(bar)
+        self._shown[bar.bar_type] = update
 
     def accepts(self, signal: Signal) -> bool:
         """Whether the signal's direction is likely enough."""

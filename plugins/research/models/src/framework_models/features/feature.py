@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import msgspec
@@ -42,11 +43,7 @@ class FeatureSettings(PluginConfig, frozen=True, kw_only=True, tag_field="use"):
     def names(self) -> tuple[str, ...]:
         """The columns' names, such as `bollinger_20_place@4h`."""
         kind = type(self)
-        given = [
-            value
-            for field in msgspec.structs.fields(kind)
-            for value in _in_name(field, getattr(self, field.name))
-        ]
+        given = [value for field in _fields(kind) for value in _in_name(field, getattr(self, field.name))]
         head = "_".join([str(kind.__struct_config__.tag), *given])
         frame = f"@{self.every}" if self.every else ""
         return tuple(f"{head}_{column}{frame}" if column else f"{head}{frame}" for column in self.columns)
@@ -69,6 +66,12 @@ class FeatureSettings(PluginConfig, frozen=True, kw_only=True, tag_field="use"):
         """The feature with what it learns from the first training bars filled in."""
         del rows
         return self
+
+
+@cache
+def _fields(kind: type[FeatureSettings]) -> tuple[Any, ...]:
+    """Looking a class's annotations up takes longer than most features do over a bar."""
+    return msgspec.structs.fields(kind)
 
 
 def _in_name(field: Any, value: Any) -> list[str]:
