@@ -141,7 +141,9 @@ class Storm:
                 control("POST", "/conditions", {"skew_ms": how["ms"]})
                 self._later(how["seconds"], lambda: control("POST", "/conditions", {"skew_ms": 0}))
             case "jump":
-                quote = self._site.exchange.truth()["books"][symbol]
+                quote = self._site.exchange.truth()["books"].get(symbol)
+                if quote is None:  # the exchange has just been started again, and knows no price yet
+                    return
                 tick = Decimal(1).scaleb(-5)
                 moved = {
                     side: format(Decimal(quote[side]) + tick * how["ticks"], "f") for side in ("bid", "ask")

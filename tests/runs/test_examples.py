@@ -141,6 +141,7 @@ def test_each_command_of_its_readme_is_one(node):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # one of them walks forward
 def test_the_commands_of_its_readme_end_as_it_says(node, tmp_path, monkeypatch):
     """All of them, in their order, on a fresh checkout: with what exit code, and what a walk prints."""
     monkeypatch.delenv("FRAMEWORK_UNPROVEN", raising=False)  # which lets the other tests go live
