@@ -3,7 +3,8 @@
 The algorithm, in the order it runs:
 
 0. A node that is ending sends nothing.
-1. A latched kill switch denies everything that is not a true exit.
+1. A latched kill switch denies everything that is not a true exit; one that rests has to be reduce-only, or
+   it would open a position when the one it reduces is gone.
 2. A reduce-only order must have something to reduce, and no more than that.
 3. An order that can only shrink a position passes, unless a rule asks to judge exits too.
 4. Sizing rules set the quantity of new entries; the smallest wins.
@@ -21,6 +22,8 @@ from copy import replace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nautilus_trader.model import OrderType, TimeInForce
+
 from framework.errors import PluginError
 from framework.risk.decision import Decision
 from framework.risk.kill import KillSwitch, Latch
@@ -37,6 +40,7 @@ GATE = "gate"
 """The name under which the gate's own checks appear in decisions."""
 HALTED = "halted by"
 """How the reason begins when a latch denies an order."""
+AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +292,8 @@ class Gate:
         latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
         if latch and not proposal.reduces:
             return f"{HALTED} {latch.rule}: {latch.reason}"
+        if latch and _outlives(proposal.order):
+            return f"{HALTED} {latch.rule}: {latch.reason}; an exit that rests has to be reduce-only"
         return self._pulse.doubt(proposal) if self._pulse is not None else ""
 
     def _smallest(
@@ -381,6 +387,12 @@ class Gate:
         self.decisions.append(
             Decision(ts=now, verdict=verdict, rule=rule, reason=reason, scope=", ".join(scope))
         )
+
+
+def _outlives(order: Any) -> bool:
+    """Whether the order can still fill when the position that it reduces now is gone, and open another."""
+    at_once = order.order_type == OrderType.MARKET or order.time_in_force in AT_ONCE
+    return not (at_once or order.is_reduce_only)
 
 
 def _size(verdict: Resize) -> Decimal:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from nautilus_trader.model import InstrumentId, OrderSide, Quantity
+from nautilus_trader.model import InstrumentId, OrderSide, OrderType, Quantity, TimeInForce
 
 from framework import APPROVE, Deny, Flatten, Halt, Mark, PluginConfig, Proposal, Resize, RiskRule
 from framework.risk.gate import BoundRule, Gate
@@ -72,11 +72,23 @@ def quantity(value):
     return Quantity.from_str(str(value))
 
 
-def proposal(size=1_000, *, reduces=False, reduce_only=False, action="submit", strategy="trend", position=0):
+def proposal(
+    size=1_000,
+    *,
+    reduces=False,
+    reduce_only=False,
+    action="submit",
+    strategy="trend",
+    position=0,
+    kind=OrderType.MARKET,
+    tif=TimeInForce.GTC,
+):
     return Proposal(
         action=action,
         strategy_id=strategy,
-        order=SimpleNamespace(client_order_id="O-1", is_reduce_only=reduce_only),
+        order=SimpleNamespace(
+            client_order_id="O-1", is_reduce_only=reduce_only, order_type=kind, time_in_force=tif
+        ),
         instrument=INSTRUMENT,
         side=OrderSide.BUY,
         quantity=quantity(size),
@@ -227,6 +239,19 @@ def test_halt_flattens_denies_entries_lets_exits_out_and_is_written_down_once():
     assert made.gate.judge(proposal()) == Deny("halted by rule-0: too much lost")
     assert made.gate.judge(proposal(reduces=True, position=-1_000)) is APPROVE
     assert [d.verdict for d in made.gate.decisions] == ["halt", "deny"]
+
+
+@pytest.mark.parametrize("kind", [OrderType.LIMIT, OrderType.STOP_MARKET, OrderType.MARKET_TO_LIMIT])
+@pytest.mark.parametrize("action", ["submit", "modify"])
+def test_an_exit_that_could_outlive_the_position_does_not_pass_a_halt(kind, action):
+    made = bench(Watches(on_fill=Halt("too much lost")))
+    made.gate.fill("trend", FILL)
+    exits = {"reduces": True, "position": -1_000, "kind": kind, "action": action}
+    assert made.gate.judge(proposal(**exits)) == Deny(
+        "halted by rule-0: too much lost; an exit that rests has to be reduce-only"
+    )
+    assert made.gate.judge(proposal(**exits, reduce_only=True)) is APPROVE
+    assert made.gate.judge(proposal(**exits, tif=TimeInForce.IOC)) is APPROVE
 
 
 def test_a_halted_strategy_is_kept_flat_at_every_price():
