@@ -206,9 +206,9 @@ def test_fault_27_a_runaway_strategy_is_stopped_alone_and_stays_so(market, node_
         theirs = {row.order_id for row in node.intents() if row.strategy == "one"}
         return {order["client_order_id"] for order in market.orders()} & theirs
 
-    taken = of_one()
+    taken, quotes = of_one(), len(node.heard("two", "quote"))
     node.start(wait=False)
-    until(lambda: len(node.heard("two", "started")) == 2, node.log)
+    until(lambda: len(node.heard("two", "quote")) > quotes, node.log)
     node.do("submit", side="BUY", qty="1", name="A-1")
     node.do("submit", "two", side="BUY", qty="100", name="B-2")
     node.wait("OrderFilled", "two", id="B-2")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow  # some seventy plants, each of them put through a whole kit
+pytestmark = pytest.mark.timeout(900)  # some seventy plants, each of them put through a whole kit
+EVERYDAY = "rules"
 
 PLANTED = Path(__file__).parent / "planted"
 
@@ -179,15 +180,25 @@ SUITES = {
     "filters": (FILTER_SUITE, FILTERS),
     "venues": (VENUE_SUITE, VENUES),
 }
-CASES = [(kind, plant, test) for kind, (_, table) in SUITES.items() for plant, (_, test) in table.items()]
+CASES = [
+    pytest.param(kind, plant, test, id=f"{kind}-{plant}", marks=[pytest.mark.slow] * (kind != EVERYDAY))
+    for kind, (_, table) in SUITES.items()
+    for plant, (_, test) in table.items()
+]
 
 
 @pytest.fixture(scope="module")
-def verdicts(tmp_path_factory):
-    """For every plant, the standard tests that failed with their messages; two processes side by side."""
+def verdicts(request, tmp_path_factory):
+    """For every plant asked for, the standard tests that failed with their messages."""
     found = {}
     waiting = []
-    for kind, (suite, table) in SUITES.items():
+    asked = {EVERYDAY} | {
+        item.callspec.params["kind"]
+        for item in request.session.items
+        if item.path == request.path and hasattr(item, "callspec")
+    }
+    for kind in sorted(asked):
+        suite, table = SUITES[kind]
         plants = [(plant, config) for plant, (config, _) in table.items()]
         halves = [plants[::2], plants[1::2]] if kind == "strategies" else [plants]
         waiting += [_start(tmp_path_factory.mktemp(kind), kind, suite, half) for half in halves]
@@ -218,9 +229,7 @@ def _start(folder, kind, suite, plants):
     return kind, folder, child
 
 
-@pytest.mark.parametrize(
-    ("kind", "plant", "test"), CASES, ids=[f"{kind}-{plant}" for kind, plant, _ in CASES]
-)
+@pytest.mark.parametrize(("kind", "plant", "test"), CASES)
 def test_the_kit_catches_exactly_what_was_planted(verdicts, kind, plant, test):
     failed = verdicts[kind, plant]
     assert set(failed) == ({test} if test else set()), failed

@@ -32,6 +32,7 @@ def test_flatten_ends_when_the_venue_shows_that_it_is_flat(exchange, node_on):
     assert told[-1] == "flat"
     node.do("submit", side="BUY", qty="1", name="A-3")
     assert "halted by" in node.wait("OrderDenied", id="A-3")["reason"]
+    assert node.stop() == 0, node.log()
 
 
 def test_a_venue_that_does_not_answer_is_not_called_flat(exchange, node_on, until):
@@ -58,6 +59,7 @@ def test_what_others_hold_is_left_to_them_and_said(exchange, node_on, until):
     assert done.returncode == 0, done.stderr
     assert "others on the account hold 30 EUR/USD.SIM" in done.stdout
     assert exchange.position() == "30"
+    assert node.stop() == 0, node.log()
 
 
 def test_a_kill_of_a_venue_stops_what_trades_there(exchange, node_on, until):

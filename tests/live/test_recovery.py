@@ -56,6 +56,7 @@ def test_positions_and_orders_come_back_to_the_strategy_that_sent_them(exchange,
     assert report(node)["lines"] == [line for line in report(node)["lines"] if "did not end" in line]
     trades = [json.loads(row.body) for row in node.rows("recovery")]
     assert [row["action"] for row in trades if "action" in row] == ["fill"]
+    assert node.stop() == 0, node.log()
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -80,9 +81,10 @@ def test_an_order_of_unknown_fate_is_asked_about_and_never_sent_again(exchange, 
         node.do("cancel", name="A-1")
         node.wait("OrderCanceled", id="A-1")
     assert exchange.arrivals() == {"A-1": 1}
-    node.kill()
+    assert node.stop() == 0, node.log()
     node.start()
     assert report(node)["asks"] == []
+    assert node.stop() == 0, node.log()
 
 
 def test_a_start_that_is_killed_again_and_again_converges(exchange, node_on, until):

@@ -197,7 +197,7 @@ def test_settling_knows_where_and_when_and_what_it_gives_is_what_runs(market, tm
         return msgspec.structs.replace(config, nth=20)
 
     spec = dataclasses.replace(EVERY, settle=settle)
-    asked = node(market, chosen={"use": "every", "config": {"nth": 4}}, start="2000-01-01", end="2100-01-01")
+    asked = node(market, chosen={"use": "every", "config": {"nth": 4}}, start="2023-12-01", end="2025-01-01")
     plan = plan_node(asked, specs=[BUYER, VENUE, spec], folder=tmp_path)
     (deployment,) = told
     assert (deployment.folder, deployment.mode) == (tmp_path, "backtest")
