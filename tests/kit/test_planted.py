@@ -221,7 +221,7 @@ def _start(folder, kind, suite, plants):
     child = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(PLANTED)},
+        env={**os.environ, "PYTHONPATH": str(PLANTED), "PYTHONHASHSEED": "1"},  # chance must not hide a plant
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
