@@ -138,20 +138,30 @@ def whole(column: pa.ChunkedArray, precision: int, name: str) -> NDArray[np.int6
     """
     import pyarrow as pa  # noqa: PLC0415 - loaded by `read_arrays`
 
-    scaled = column.cast(pa.decimal128(38, precision)).combine_chunks()
-    chunks = scaled.chunks if isinstance(scaled, pa.ChunkedArray) else [scaled]
     parts = []
-    for chunk in chunks:
-        words = np.frombuffer(chunk.buffers()[1], np.int64).reshape(-1, 2)
-        words = words[chunk.offset : chunk.offset + len(chunk)]
-        if not np.array_equal(words[:, 1], words[:, 0] >> 63):
+    for chunk in column.chunks:
+        numbers = _words(chunk)
+        if numbers is not None:  # the engine's own decimals fit: a division is quicker than a cast
+            scaled, left = np.divmod(numbers, 10 ** (column.type.scale - precision))
+            if not left.any():
+                parts.append(scaled)
+                continue
+        numbers = _words(chunk.cast(pa.decimal128(38, precision)))
+        if numbers is None:
             raise CompositionError(
                 f"{name} holds numbers beyond 64 bits",
                 path="data[0]",
                 remedy="Arrays cannot hold them: use what goes bar by bar, as `framework sweep` does.",
             )
-        parts.append(words[:, 0])
+        parts.append(numbers)
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _words(decimals: pa.Array) -> NDArray[np.int64] | None:
+    """What decimals of 128 bits are stored as, when the lower half of the bits says it all."""
+    words = np.frombuffer(decimals.buffers()[1], np.int64).reshape(-1, 2)
+    words = words[decimals.offset : decimals.offset + len(decimals)]
+    return words[:, 0] if np.array_equal(words[:, 1], words[:, 0] >> 63) else None
 
 
 def as_float(numbers: NDArray[np.int64], precision: int) -> NDArray[np.float64]:
