@@ -17,6 +17,7 @@ looked up.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,7 +71,9 @@ class Feature:
             the same arithmetic in the same order. For arithmetic that depends on the size of a batch.
         finish: What is made of the numbers of one bar, such as a model's prediction, and told instead:
             from float64 with a row for each bar and a column for each number to a row for each bar. It is
-            given all bars at once, or one when somebody asks, and the tolerance is for what it gives.
+            given all bars at once, or one when somebody asks, and the tolerance is for what it gives. All
+            at once it is called in a thread of its own, before the numbers have been proven, and must not
+            write to them.
     """
 
     name: str
@@ -142,6 +145,29 @@ def check_feature(
         CheckFailed: It is no array of that shape, looks ahead, or differs; the first bar is named.
     """
     whole = _offline(feature, bars)
+    whole.setflags(write=False)
+    if feature.finish is None:
+        _prove(feature, bars, bar_type, whole, cuts, compared, seed)
+        return whole
+    # A model is compiled code that lets others run: it is asked while the numbers it looks at are proven.
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(feature.finish, whole.T)
+        _prove(feature, bars, bar_type, whole, cuts, compared, seed)
+        told = _finished(feature, feature.finish, whole, asked.result(), bars)
+    told.setflags(write=False)
+    return told
+
+
+def _prove(
+    feature: Feature,
+    bars: Bars,
+    bar_type: BarType,
+    whole: NDArray[np.float64],
+    cuts: int,
+    compared: int | None,
+    seed: int,
+) -> None:
+    """Raise when the array form looks ahead, or is not what the form bar by bar says."""
     tolerance = feature.tolerance if feature.finish is None else 0.0
     for length in _lengths(len(bars), cuts, seed):
         at = _differs(_offline(feature, bars.first(length)), whole[:, :length], tolerance)
@@ -161,20 +187,17 @@ def check_feature(
             f"{_bar(bars, bar)} is {mine} bar by bar and {theirs} over arrays",
             remedy="A backtest would trade on other numbers than paper and live. Report it to the plugin.",
         )
-    told = whole if feature.finish is None else _finished(feature, feature.finish, whole, bars)
-    told.setflags(write=False)
-    return told
 
 
 def _finished(
     feature: Feature,
     finish: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     whole: NDArray[np.float64],
+    told: Any,
     bars: Bars,
 ) -> NDArray[np.float64]:
-    """What is told of every bar, shown to be what is told of some of them alone."""
+    """What was told of all bars at once, shown to be what is told of some of them alone."""
     rows = whole.T
-    told: Any = finish(rows)
     if not isinstance(told, np.ndarray) or told.ndim != TABLE or len(told) != len(rows):
         raise CheckFailed(
             f"feature {feature.name} finishes {len(rows)} bars with {type(told).__name__} "

@@ -348,6 +348,26 @@ def test_what_finishes_into_no_row_for_each_bar_is_refused(bars, market, finish)
         check_feature(momentum(20, finish=finish), bars, market.bar_types[0])
 
 
+def test_what_is_asked_beside_the_proof_cannot_change_what_is_proven(bars, market):
+    def halved(rows):
+        rows *= 0.5
+        return rows
+
+    with pytest.raises(ValueError, match="read-only"):
+        check_feature(momentum(20, finish=halved), bars, market.bar_types[0])
+
+
+def test_a_feature_that_looks_ahead_is_named_though_its_model_failed_too(bars, market):
+    def failing(rows):
+        raise RuntimeError("no model")
+
+    ahead = momentum(20, finish=failing, offline=lambda given: change(given, 20)[:, ::-1].copy())
+    with pytest.raises(CheckFailed, match="looks ahead"):
+        check_feature(ahead, bars, market.bar_types[0])
+    with pytest.raises(RuntimeError, match="no model"):
+        check_feature(momentum(20, finish=failing), bars, market.bar_types[0])
+
+
 def test_points_of_a_sweep_share_what_was_worked_out(plan_of, monkeypatch):
     worked_out = []
 

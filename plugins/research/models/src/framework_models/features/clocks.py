@@ -9,7 +9,8 @@ import numpy as np
 
 from framework_models.features import folds
 from framework_models.features.feature import FeatureSettings, Fold, TimeOfDay
-from framework_models.features.local_time import DAY, SECOND, LocalTime, zone_named
+from framework_models.features.folds import DAY, SECOND
+from framework_models.features.local_time import LocalTime, zone_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,9 +37,8 @@ class Vwap(FeatureSettings, frozen=True, kw_only=True, tag="vwap"):
         state, local, begins = np.zeros(5), LocalTime(self.time_zone), _of_day(self.session_start)
 
         def fold(rows: Rows, out: NDArray[np.float64]) -> None:
-            # A bar stamped at the session's start is the last of the session before.
-            session = (local(rows.ts) - begins - 1) // DAY
-            folds.vwap_distance(state, session, rows.high, rows.low, rows.close, rows.volume, *out)
+            clock = local(rows.ts)
+            folds.vwap_distance(state, clock, begins, rows.high, rows.low, rows.close, rows.volume, *out)
 
         return fold
 
@@ -85,10 +85,9 @@ class Calendar(FeatureSettings, frozen=True, kw_only=True, tag="calendar"):
         local = LocalTime(self.time_zone)
 
         def fold(rows: Rows, out: NDArray[np.float64]) -> None:
-            clock = local(rows.ts)
-            # 1970-01-01 was a Thursday; weeks begin on Monday.
-            for first, share in ((0, (clock % DAY) / DAY), (2, ((clock + 3 * DAY) % (7 * DAY)) / (7 * DAY))):
-                out[first], out[first + 1] = np.sin(2 * np.pi * share), np.cos(2 * np.pi * share)
+            folds.turns(local(rows.ts), out[1], out[3])
+            np.sin(out[1::2], out[::2])
+            np.cos(out[1::2], out[1::2])
 
         return fold
 

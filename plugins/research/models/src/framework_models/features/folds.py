@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 type Floats = NDArray[np.float64]
 NAN = np.nan
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
 
 
 @compiled
@@ -75,6 +77,33 @@ def average(state: Floats, value: float, period: int, weight: float) -> float:
     else:
         state[1] += weight * (value - state[1])
     return float(state[1])
+
+
+@compiled
+def wall_clock(
+    starts: NDArray[np.int64], offsets: NDArray[np.int64], ts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """UTC moved by the offset that is valid then: the last one whose start is not after it."""
+    clock = np.empty_like(ts)
+    for n in range(len(ts)):
+        low, high = 0, len(starts)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if starts[middle] <= ts[n]:
+                low = middle
+            else:
+                high = middle
+        clock[n] = ts[n] + offsets[low]
+    return clock
+
+
+@compiled
+def turns(clock: NDArray[np.int64], day: Floats, week: Floats) -> None:
+    """The time of the day, and of the week from Monday on, as angles of a whole turn each."""
+    for n in range(len(clock)):
+        # 1970-01-01 was a Thursday.
+        day[n] = 2.0 * pi * ((clock[n] % DAY) / DAY)
+        week[n] = 2.0 * pi * (((clock[n] + 3 * DAY) % (7 * DAY)) / (7 * DAY))
 
 
 @compiled
@@ -143,7 +172,8 @@ def atr(state: Floats, high: Floats, low: Floats, close: Floats, period: int, ou
 @compiled
 def vwap_distance(
     state: Floats,
-    session: NDArray[np.int64],
+    clock: NDArray[np.int64],
+    begins: int,
     high: Floats,
     low: Floats,
     close: Floats,
@@ -154,11 +184,13 @@ def vwap_distance(
     """The close from its session's VWAP, in volume-weighted deviations and as a share of the VWAP.
 
     By West's update (Communications of the ACM 22, 1979); state is session, weight, mean, squares, and
-    whether there is a session.
+    whether there is a session. A session begins every day when the clock, in nanoseconds, says `begins`; a bar
+    stamped then is the last of the session before.
     """
     for n in range(len(close)):
-        if state[4] == 0.0 or session[n] > state[0]:
-            state[0], state[1], state[2], state[3], state[4] = session[n], 0.0, 0.0, 0.0, 1.0
+        session = (clock[n] - begins - 1) // DAY
+        if state[4] == 0.0 or session > state[0]:
+            state[0], state[1], state[2], state[3], state[4] = session, 0.0, 0.0, 0.0, 1.0
         if volume[n] > 0.0:
             price = (high[n] + low[n] + close[n]) / 3.0
             state[1] += volume[n]
@@ -308,7 +340,11 @@ def resample(
     times: NDArray[np.int64],
     width: int,
     ts: NDArray[np.int64],
-    bars: Floats,
+    opened: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
     made_ts: NDArray[np.int64],
     made: Floats,
     known: NDArray[np.int64],
@@ -323,7 +359,11 @@ def resample(
         times: Its end; 0 for none.
         width: Its length, nanoseconds.
         ts: The smaller bars' closes.
-        bars: Their open, high, low, close and volume, a row each.
+        opened: What they opened at.
+        high: Their highest prices.
+        low: Their lowest prices.
+        close: What they closed at.
+        volume: What was traded in them.
         made_ts: Takes the larger bars' ends; room for two a smaller bar.
         made: Takes the larger bars.
         known: Takes how many of those made here are complete after each smaller bar.
@@ -341,12 +381,12 @@ def resample(
             times[0] = 0
         if times[0] == 0:
             times[0] = end
-            state[:] = bars[:, n]
+            state[0], state[1], state[2], state[3], state[4] = opened[n], high[n], low[n], close[n], volume[n]
         else:
-            state[1] = max(state[1], bars[1, n])
-            state[2] = min(state[2], bars[2, n])
-            state[3] = bars[3, n]
-            state[4] += bars[4, n]
+            state[1] = max(state[1], high[n])
+            state[2] = min(state[2], low[n])
+            state[3] = close[n]
+            state[4] += volume[n]
         if ts[n] == end:
             made_ts[count] = end
             made[:, count] = state

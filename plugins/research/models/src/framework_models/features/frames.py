@@ -26,6 +26,6 @@ class Frame:
         ends, made = np.empty(room, dtype=np.int64), np.empty((5, room))
         known = np.empty(rows.length, dtype=np.int64)
         count = folds.resample(
-            self._state, self._times, self._width, rows.ts, np.array(rows[1:]), ends, made, known
+            self._state, self._times, self._width, *rows, ends, made, known
         )
         return Rows(ends[:count], *made[:, :count]), known

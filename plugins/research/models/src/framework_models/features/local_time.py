@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
+from framework_models.features import folds
+from framework_models.features.folds import SECOND
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SECOND = 1_000_000_000
-DAY = 86_400 * SECOND
 FIRST, LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 WEEK = timedelta(days=7)
 """No zone has changed its offset twice within a week since the first of these dates."""
@@ -43,7 +44,7 @@ class LocalTime:
 
     def __call__(self, ts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Nanoseconds since 1970-01-01 00:00 of the wall clock, for nanoseconds since the epoch in UTC."""
-        return ts + self._offsets[np.searchsorted(self._starts, ts, side="right") - 1]
+        return folds.wall_clock(self._starts, self._offsets, ts)
 
 
 @cache

@@ -53,6 +53,10 @@ class FeatureSet:
                     fold(rows, out[columns])
                 continue
             larger, known = frame.update(rows)
+            if not larger.length:
+                for columns, _ in folds:
+                    out[columns] = self._held[columns, None]
+                continue
             for columns, fold in folds:
                 # The value of the last complete larger bar: what was known before, then what became known.
                 values = np.empty((columns.stop - columns.start, larger.length + 1))
