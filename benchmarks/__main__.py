@@ -1,6 +1,6 @@
 """The benchmark: this framework, the raw engine, its peers and the physical limit, side by side.
 
-    python -m benchmarks [--quick] [--json] [--rows NAME,...] [--rounds N]
+    python -m benchmarks [--quick] [--json] [--rows NAME,...] [--rounds N] [--count]
 
 Data are made from a fixed seed. Each contender runs in a process of its own, in turn with the others, and its
 fills and final equity are compared with an oracle's; a difference voids the row and the command exits with 7.
@@ -14,18 +14,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import show
+from benchmarks import count, show
 from benchmarks.measure import FailedError, noise, take_turns
 from benchmarks.peers import NotInstalledError, python_of
 from benchmarks.rows import ROWS
 
 VOID = 7
+ABSENT = 2
 ROUNDS, QUICK_ROUNDS = 5, 3
 
 
 def main(arguments=None):
     """Run the rows asked for, print them, and return the exit code."""
     asked = parse(arguments)
+    if asked.count:
+        return counted(asked)
     report = show.Report(quick=asked.quick, scale=asked.scale, rounds=asked.rounds, noise=noise())
     for row in asked.rows:
         measure(row, asked, report)
@@ -44,15 +47,25 @@ def parse(arguments):
     parser.add_argument("--quick", action="store_true", help="smaller data, and one process a contender")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--rows", help=f"some of: {', '.join(row.name for row in ROWS)}")
-    parser.add_argument("--rounds", type=int, help=f"at least 3; {ROUNDS}, or {QUICK_ROUNDS} with --quick")
+    parser.add_argument(
+        "--count",
+        action="store_true",
+        help="count instructions of framework and engine under valgrind, instead of measuring time",
+    )
+    parser.add_argument(
+        "--rounds", type=int, help=f"at least 3; {ROUNDS}, or {QUICK_ROUNDS} with --quick or --count"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help=argparse.SUPPRESS)
     parser.add_argument("--contenders", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     known = {row.name: row for row in ROWS}
-    names = list(known) if asked.rows is None else asked.rows.split(",")
+    every = [row.name for row in ROWS if not asked.count or row.name in count.SIZES]
+    names = every if asked.rows is None else asked.rows.split(",")
     for name in names:
         if name not in known:
             parser.error(f'no row "{name}"; there are {", ".join(known)}')
+        if name not in every:
+            parser.error(f'row "{name}" is not counted; there are {", ".join(every)}')
     asked.rows = [known[name] for name in dict.fromkeys(names)]
     asked.contenders = None if asked.contenders is None else asked.contenders.split(";")
     able = {name for row in ROWS for name in row.contenders}
@@ -62,28 +75,66 @@ def parse(arguments):
     if not asked.scale > 0:
         parser.error("--scale must be above 0")
     if asked.rounds is None:
-        asked.rounds = QUICK_ROUNDS if asked.quick else ROUNDS
+        asked.rounds = QUICK_ROUNDS if asked.quick or asked.count else ROUNDS
     if asked.rounds < 3:
         parser.error("--rounds must be at least 3: a median of fewer says nothing")
     return asked
 
 
-def measure(row, asked, report):
-    """Make a row's data, let its contenders take turns, and add what they did to the report."""
+def counted(asked):
+    """Count the rows asked for, print them, and return the exit code."""
+    found = []
+    for row in asked.rows:
+        note = noted(row)
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            home = Path(folder)
+            case = made(row, count.SIZES[row.name], asked, home, note)
+            entries = {name: row.entry(name, case, python_of) for name in count.PAIR}
+            counts, void = {}, None
+            try:
+                counts = count.count_rounds(entries, home, asked.rounds, note)
+            except FailedError as error:
+                void = str(error)
+            except count.NoCounterError as error:
+                print(f"{error}", file=sys.stderr)
+                return ABSENT
+        found.append(
+            count.Counted(row.name, row.title.format(count=f"{case.count:,}"), case.digest, counts, void)
+        )
+        note("")
+    if asked.json:
+        where = {"machine": show.machine(), "versions": show.versions([])}
+        print(json.dumps({**where, "counted": count.to_dict(found)}, indent=2))
+    else:
+        print(count.text(found))
+    return VOID if any(row.void for row in found) else 0
 
+
+def noted(row):
+    """A function that says on stderr what is being done; on a terminal in one line, which nothing ends."""
     seen = sys.stderr.isatty()
 
     def note(text):
         if seen:
-            print(f"\r\033[K{row.name}: {text}", end="", file=sys.stderr, flush=True)
-        else:
+            print(f"\r\033[K{row.name}: {text}" if text else "\r\033[K", end="", file=sys.stderr, flush=True)
+        elif text:
             print(f"{row.name}: {text}", file=sys.stderr, flush=True)
 
-    size = max(row.least, int((row.quick if asked.quick else row.full) * asked.scale) // 2 * 2)
+    return note
+
+
+def made(row, size, asked, home, note):
+    """A row's data, on disk."""
+    note("making data")
+    return row.case(row, max(row.least, int(size * asked.scale) // 2 * 2), home)
+
+
+def measure(row, asked, report):
+    """Make a row's data, let its contenders take turns, and add what they did to the report."""
+    note = noted(row)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         home = Path(folder)
-        note("making data")
-        case = row.case(row, size, home)
+        case = made(row, row.quick if asked.quick else row.full, asked, home, note)
         entries, absent = {}, {}
         wanted = row.contenders if asked.contenders is None else asked.contenders
         for name in row.contenders:
@@ -99,8 +150,7 @@ def measure(row, asked, report):
         except FailedError as error:
             void = str(error)
         report.rows.append(show.Measured(row, case.count, case.digest, rounds, absent, void))
-        if seen:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        note("")
 
 
 if __name__ == "__main__":

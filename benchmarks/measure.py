@@ -83,20 +83,39 @@ class Rounds:
 
 
 class Worker:
-    """A contender's process, which answers one job after another."""
+    """A contender's process, which answers one job after another.
 
-    def __init__(self, entry: Entry, folder: Path, *, patience: float = PATIENCE) -> None:
+    Args:
+        entry: The contender.
+        folder: Where it runs.
+        patience: Seconds an answer may take.
+        through: What runs its interpreter; nothing does by default.
+        leaving: Seconds it may take to end when there is nothing left to do.
+        environment: Variables beside ours.
+    """
+
+    def __init__(
+        self,
+        entry: Entry,
+        folder: Path,
+        *,
+        patience: float = PATIENCE,
+        through: Sequence[str] = (),
+        leaving: float = 2,
+        environment: Mapping[str, str] = {},
+    ) -> None:
         self._said = (folder / "stderr.txt").open("w+", encoding="utf-8", errors="replace")
         self._patience = patience
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self._leaving = leaving
+        ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self._process = subprocess.Popen(  # noqa: S603
-            [entry.python, SCRIPTS / entry.script],
+            [*through, entry.python, SCRIPTS / entry.script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
             text=True,
             cwd=folder,
-            env=environment,
+            env={**ours, **environment},
         )
 
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +153,7 @@ class Worker:
         with suppress(BrokenPipeError):
             streams.stdin.close()
         try:
-            self._process.wait(timeout=2)
+            self._process.wait(timeout=self._leaving)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -177,7 +196,7 @@ def take_turns(
                 if name not in workers:
                     workers[name] = Worker(entries[name], home)
                     alive.push(workers[name])
-                found[name].add(_answer(name, entries[name], workers[name], home))
+                found[name].add(answer_of(name, entries[name], workers[name], home))
                 note(f"{turn}, {found[name].seconds[-1]:.2f} s")
                 if fresh:
                     workers.pop(name).__exit__()
@@ -200,11 +219,18 @@ def turned(names: Sequence[str], number: int) -> list[str]:
     return list(names) if number % 2 == 0 else list(reversed(names))
 
 
-def _answer(name: str, entry: Entry, worker: Worker, home: Path) -> dict[str, Any]:
+def answer_of(
+    name: str, entry: Entry, worker: Worker, home: Path, *, counted: bool = False
+) -> dict[str, Any]:
+    """What a contender answers, when it is right; it is counted where its process runs under callgrind.
+
+    Raises:
+        FailedError: It gave no answer, or a wrong one.
+    """
     fills = home / "fills.npy"
     fills.unlink(missing_ok=True)
     try:
-        answer = worker.ask({**entry.job, "fills": str(fills), "out": str(home)})
+        answer = worker.ask({**entry.job, "fills": str(fills), "out": str(home), "counted": counted})
     except FailedError as error:
         raise FailedError(f"{name}: {error}") from error
     problem = entry.check(answer, np.load(fills) if fills.exists() else None)

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import resource
+import subprocess
 import sys
 import time
 import traceback
@@ -48,16 +49,26 @@ def serve(work):
 def timed(run, job):
     """Run once, with the clock on the run alone."""
     gc.collect()
+    counting(job, "on")
     cpu, began = cpu_seconds(), time.perf_counter()
     read = run()
     seconds = time.perf_counter() - began
     cpu = cpu_seconds() - cpu
+    counting(job, "off")
     answer = {"seconds": seconds, "cpu": cpu, "rss": peak_rss(), **read()}
     fills = answer.pop("fills", None)
     if fills is not None:
         rows = np.asarray(fills, dtype="<i8").reshape(-1, 4)
         np.save(job["fills"], rows[np.lexsort((rows[:, 1], rows[:, 0]))])
     return answer
+
+
+def counting(job, what):
+    """Have callgrind, which runs this process when the job is to be counted, begin or end."""
+    if job.get("counted"):
+        subprocess.run(
+            ["callgrind_control", "-i", what, str(os.getpid())], check=True, stdout=subprocess.DEVNULL
+        )
 
 
 def cpu_seconds():

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -15,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the benchmark belongs to the checkout, not to the distribution
 try:
     from benchmarks import __main__ as command
-    from benchmarks import data, goals, measure, oracle, peers, rows
+    from benchmarks import count, data, goals, measure, oracle, peers, rows
 finally:
     sys.path.remove(str(ROOT))
 
@@ -262,6 +264,7 @@ def test_every_point_of_a_grid_is_checked(counts, equities, said):
         (["--rounds", "2"], "--rounds must be at least 3"),
         (["--contenders", "freqtrade"], 'no contender "freqtrade"'),
         (["--scale", "0"], "--scale must be above 0"),
+        (["--count", "--rows", "sweep"], 'row "sweep" is not counted; there are bars-small, '),
     ],
 )
 def test_what_cannot_be_measured_is_refused(arguments, said, capsys):
@@ -353,6 +356,106 @@ def test_the_live_rows_do_their_work_on_a_node_and_an_exchange(capsys):
 
 def took(*seconds, rss=2**30, p50=()):
     return measure.Rounds(list(seconds), list(seconds), [rss] * len(seconds), list(p50))
+
+
+# Counting
+
+
+EVENTS = "events: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw\n"
+
+
+def test_cycles_are_instructions_and_what_misses_cost():
+    # 1,000 instructions; 3 + 2 + 1 misses of the first level at 10, 1 + 1 + 0 of the last at 100.
+    found = count.read(EVENTS + "fn=(0)\ntotals: 1000 300 200 3 2 1 1 1 0\n", "engine")
+    assert found == count.Count(1_000, 1_260)
+
+
+@pytest.mark.parametrize(
+    "text", ["", EVENTS, EVENTS + "totals: 0 0 0 0 0 0 0 0 0\n", EVENTS + "totals: 1 2\n"]
+)
+def test_a_file_that_counts_nothing_is_no_count(text):
+    with pytest.raises(measure.FailedError, match="engine: callgrind counted nothing"):
+        count.read(text, "engine")
+
+
+def test_the_counted_goal_is_about_the_median_of_cycles():
+    counts = {
+        "framework": [count.Count(2_000, n) for n in (1_000, 1_040, 1_030)],
+        "engine": [count.Count(1_000, 1_000)] * 3,
+    }
+    row = count.Counted("quotes", "quotes", "", counts, None)
+    assert row.ratios("cycles") == [1.0, 1.03, 1.04]
+    assert row.met
+    assert not count.Counted("quotes", "", "", {**counts, "framework": [count.Count(1, 1_031)] * 3}, None).met
+    assert "2.000 (2.000-2.000)    1.030 (1.000-1.040)   met" in count.text([row])
+    void = count.Counted("quotes", "quotes", "", {}, "engine: it ended")
+    assert void.met is None
+    assert "VOID: engine: it ended" in count.text([void])
+
+
+FAKE = """#!{python}
+import os, subprocess, sys
+out = next(word.split("=", 1)[1] for word in sys.argv if word.startswith("--callgrind-out-file="))
+rest = [word for word in sys.argv[1:] if not word.startswith("-")]
+code = subprocess.run(rest).returncode
+moved = sum(name.startswith("BENCHMARK_MOVES_") for name in os.environ)
+total = 1_010 if rest[-1].endswith("with_framework.py") else 1_000
+totals = "totals: %d 0 0 %d 0 0 0 0 0\\n" % (total, moved)
+open(out, "w").write("events: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw\\n" + totals)
+sys.exit(code)
+"""
+
+
+def test_both_sides_are_counted_while_they_work_and_their_work_is_checked(tmp_path, monkeypatch, capsys):
+    """A valgrind that counts nothing itself; what is counted for real is a test among the slow ones."""
+    told = tmp_path / "told"
+    for name, body in {
+        "valgrind": FAKE.format(python=sys.executable),
+        "callgrind_control": f'#!/bin/sh\necho "$2" >> {told}\n',
+    }.items():
+        (tmp_path / name).write_text(body)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert command.main(["--count", "--json", "--rows", "orders", "--scale", "0.02"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["counted"]
+    assert row["void"] is None
+    assert row["framework_ratio"] == [1.01, 1.01, 1.01]
+    moved = [one["cycles"] - one["instructions"] for one in row["contenders"]["engine"]]
+    assert moved == [0, 10 * count.MOVES, 20 * count.MOVES]
+    assert row["met"]
+    assert (
+        sorted(told.read_text().split()) == ["off"] * 6 + ["on"] * 6
+    )  # 2 contenders, 3 rounds, and no warming up
+
+
+def test_without_valgrind_nothing_is_counted_and_it_says_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr(count.shutil, "which", lambda name: None)
+    assert command.main(["--count", "--rows", "orders", "--scale", "0.02"]) == command.ABSENT
+    assert "needs valgrind" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(
+    shutil.which("valgrind") is None, reason="there is no valgrind, which no index of packages has"
+)
+def test_what_is_counted_for_real_is_the_same_twice():
+    done = [
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks", "--count", "--json", "--rows", "orders", "--scale", "0.1"],
+            cwd=ROOT, capture_output=True, text=True, timeout=400, check=False,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for once in done:
+        assert once.returncode == 0, once.stderr
+    entries = [json.loads(once.stdout)["counted"][0] for once in done]
+    for one, other in zip(*(entry["framework_cycles_ratio"] for entry in entries), strict=True):
+        assert 0.5 < one < 2.0
+        assert one == pytest.approx(other, rel=0.02)
+
+
+# Ratios and goals
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own_ratios():

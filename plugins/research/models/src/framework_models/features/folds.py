@@ -184,8 +184,8 @@ def vwap_distance(
     """The close from its session's VWAP, in volume-weighted deviations and as a share of the VWAP.
 
     By West's update (Communications of the ACM 22, 1979); state is session, weight, mean, squares, and
-    whether there is a session. A session begins every day when the clock, in nanoseconds, says `begins`; a bar
-    stamped then is the last of the session before.
+    whether there is a session. A session begins every day when the clock, in nanoseconds, says `begins`;
+    a bar stamped then is the last of the session before.
     """
     for n in range(len(close)):
         session = (clock[n] - begins - 1) // DAY

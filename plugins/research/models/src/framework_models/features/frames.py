@@ -25,7 +25,5 @@ class Frame:
         room = 2 * rows.length
         ends, made = np.empty(room, dtype=np.int64), np.empty((5, room))
         known = np.empty(rows.length, dtype=np.int64)
-        count = folds.resample(
-            self._state, self._times, self._width, *rows, ends, made, known
-        )
+        count = folds.resample(self._state, self._times, self._width, *rows, ends, made, known)
         return Rows(ends[:count], *made[:, :count]), known
