@@ -1,10 +1,10 @@
 """Instructions instead of seconds: what a contender makes the processor do, which no neighbour can change.
 
-The clock of a shared machine cannot tell 1 from 1.05. `valgrind --tool=callgrind` runs a contender on a simulated
-processor with its own caches, thirty to fifty times slower, and counts; another program on the machine changes
-nothing, and the only noise left is where things happen to lie in memory: Python keeps the attributes it has
-looked up in one table by their addresses, and two in one place cost a percent or two. So every round moves what
-a process has in memory, and the figure is the median of the rounds' ratios.
+The clock of a shared machine cannot tell 1 from 1.05. `valgrind --tool=callgrind` runs a contender on a
+simulated processor with its own caches, thirty to fifty times slower, and counts; another program on the
+machine changes nothing, and the only noise left is where things happen to lie in memory: Python keeps the
+attributes it has looked up in one table by their addresses, and two in one place cost a percent or two. So
+every round moves what a process has in memory, and the figure is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
