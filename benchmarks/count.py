@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Entry
 
 PAIR = (OURS, FLOOR)
-SIZES = {"bars-small": 100_000, "portfolio": 10_000, "quotes": 100_000, "orders": 10_000}
+SIZES = {"bars-small": 100_000, "portfolio": 10_000, "quotes": 300_000, "orders": 10_000}
 """The rows that are counted, and at what size: large enough for what a run costs once to be little of it."""
 MOVES = 37
 """Variables that the environment has more in every round; their strings push others to other addresses."""
