@@ -107,7 +107,8 @@ def _without_fault(bench: Bench, decisions: int, cuts: int, minimum: int) -> Ver
         shown = ", ".join(bench.reads[:3])
         reason = f"it turns to what this check cannot change: {shown}"
         notes = [
-            "A file that was there before the data began, such as a trained model, is declared with --known."
+            "A file that was there before the data began, such as a trained model, is declared with --known.",
+            "Another program that reads the catalog during the check looks the same: try again without it.",
         ]
         return _verdict(bench, "not enough evidence", reason, counts, notes=notes)
     reason = f"no decision changed with the future, at {cuts} moments"
