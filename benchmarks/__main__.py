@@ -146,7 +146,8 @@ def measure(row, asked, report):
                 absent[name] = str(error)
         rounds, void = {}, None
         try:
-            rounds = take_turns(entries, home, asked.rounds, fresh=not asked.quick, note=note)
+            number = 1 if row.sampled and asked.quick else asked.rounds
+            rounds = take_turns(entries, home, number, fresh=not asked.quick, note=note)
         except FailedError as error:
             void = str(error)
         report.rows.append(show.Measured(row, case.count, case.digest, rounds, absent, void))

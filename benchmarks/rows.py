@@ -78,6 +78,7 @@ class Row:
         options: For some contenders, what their jobs say beside the rest.
         scripts: Scripts of this row that are not the usual ones.
         least: No size is smaller than this.
+        sampled: Its figures are percentiles of single times: with `--quick` one round has enough of them.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Row:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scripts: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
     least: int = 100
+    sampled: bool = False
 
     def entry(self, name: str, case: Case, python: Callable[[str], Path]) -> Entry:
         """A contender of this row.
@@ -340,7 +342,7 @@ ROWS = (
         ("framework", "engine", "backtesting.py", "vectorbt", "numba"),
     ),
     Row(
-        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 1_500,
+        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 1_000,
         portfolio, ("framework", "engine", *PEERS),
     ),
     Row(
@@ -348,11 +350,11 @@ ROWS = (
         quoted, ("framework", "engine", "numba"),
     ),
     Row(
-        "orders", "a market order on each of {count} bars", "orders", 100_000, 5_000, orders,
+        "orders", "a market order on each of {count} bars", "orders", 100_000, 3_000, orders,
         ("framework", "engine", "framework, one rule", *PEERS), RULED,
     ),
     Row(
-        "gate", "submitting {count} orders, each timed", "orders", 100_000, 5_000, gate,
+        "gate", "submitting {count} orders, each timed", "orders", 100_000, 3_000, gate,
         ("framework, one rule", "framework, seven rules", "framework", "engine"), RULED,
     ),
     Row(
@@ -378,11 +380,11 @@ ROWS = (
         },
     ),
     Row(
-        "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 500_000, streamed,
+        "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 200_000, streamed,
         ("framework", "engine", "framework, half", "engine, half"),
     ),
     Row(
-        "sweep", "64 pairs of averages on all cores, {count} bars in all", "bars", 100_000, 5_000, grid,
+        "sweep", "64 pairs of averages on all cores, {count} bars in all", "bars", 100_000, 3_000, grid,
         ("framework", "engine pool"),
         scripts={"framework": (None, "sweep_framework.py")},
     ),
@@ -398,14 +400,14 @@ ROWS = (
     ),
     Row(
         "latch", "{count} pulls of the kill switch on a node that trades", "pulls", 200, 20, pulled,
-        ("framework",), scripts={"framework": (None, "latch_framework.py")}, least=2,
+        ("framework",), scripts={"framework": (None, "latch_framework.py")}, least=2, sampled=True,
     ),
     Row(
         "kill", "the kill switch over {count} resting orders", "orders", 1_500, 100, cancelled,
-        ("framework",), scripts={"framework": (None, "kill_framework.py")}, least=20,
+        ("framework",), scripts={"framework": (None, "kill_framework.py")}, least=20, sampled=True,
     ),
     Row(
-        "recovery", "{count} lives of a node that is killed in bad weather", "lives", 40, 4, recovered,
-        ("framework",), scripts={"framework": (None, "recovery_framework.py")}, least=2,
+        "recovery", "{count} lives of a node that is killed in bad weather", "lives", 40, 2, recovered,
+        ("framework",), scripts={"framework": (None, "recovery_framework.py")}, least=2, sampled=True,
     ),
 )  # fmt: skip
