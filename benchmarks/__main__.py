@@ -21,7 +21,7 @@ from benchmarks.rows import ROWS
 
 VOID = 7
 ABSENT = 2
-ROUNDS, QUICK_ROUNDS = 5, 3
+ROUNDS, QUICK_ROUNDS = 6, 3
 
 
 def main(arguments=None):
@@ -53,7 +53,9 @@ def parse(arguments):
         help="count instructions of framework and engine under valgrind, instead of measuring time",
     )
     parser.add_argument(
-        "--rounds", type=int, help=f"at least 3; {ROUNDS}, or {QUICK_ROUNDS} with --quick or --count"
+        "--rounds",
+        type=int,
+        help=f"at least 3, and even; {ROUNDS}, or {QUICK_ROUNDS} with --quick or --count",
     )
     parser.add_argument("--scale", type=float, default=1.0, help=argparse.SUPPRESS)
     parser.add_argument("--contenders", help=argparse.SUPPRESS)
@@ -78,6 +80,8 @@ def parse(arguments):
         asked.rounds = QUICK_ROUNDS if asked.quick or asked.count else ROUNDS
     if asked.rounds < 3:
         parser.error("--rounds must be at least 3: a median of fewer says nothing")
+    if asked.rounds % 2 and not (asked.quick or asked.count):
+        parser.error("--rounds must be even: who goes first is slower, and each has to be first as often")
     return asked
 
 

@@ -3,7 +3,7 @@
 Noise on a shared machine only ever adds time, comes in bursts, and lasts longer than a run. So contenders
 take turns, each round divides neighbours in time, and the figure is the median of those ratios: a burst that
 hits one round moves it not at all, a slow minute hits both sides of a ratio. The order turns from round to
-round, so that nobody always runs on the caches somebody else left.
+round, and each order comes as often as the other: of two neighbours the second is quicker by some percent.
 """
 
 from __future__ import annotations

@@ -262,6 +262,7 @@ def test_every_point_of_a_grid_is_checked(counts, equities, said):
     [
         (["--rows", "bars-tiny"], 'no row "bars-tiny"; there are bars-small'),
         (["--rounds", "2"], "--rounds must be at least 3"),
+        (["--rounds", "5"], "--rounds must be even"),
         (["--contenders", "freqtrade"], 'no contender "freqtrade"'),
         (["--scale", "0"], "--scale must be above 0"),
         (["--count", "--rows", "sweep"], 'row "sweep" is not counted; there are bars-small, '),
