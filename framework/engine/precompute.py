@@ -30,7 +30,7 @@ class Precomputed:
     def __init__(self, plan: Plan, feed: Feed) -> None:
         self._plan = plan
         self._feed = feed
-        self._bars: dict[Stream, tuple[Bars, list[int]] | None] = {}
+        self._bars: dict[Stream, tuple[Bars, memoryview[int]] | None] = {}
 
     def __call__(self, feature: Feature, bar_type: BarType) -> Readings | None:
         """Readings that look up; None for bars that are not in the catalog, or that arrays cannot hold.
@@ -50,7 +50,7 @@ class Precomputed:
         rows = bars.once(("feature", feature.name), work_out)
         return _LookedUp(feature.name, times, rows)
 
-    def _read(self, stream: Stream) -> tuple[Bars, list[int]] | None:
+    def _read(self, stream: Stream) -> tuple[Bars, memoryview[int]] | None:
         if stream not in self._bars:
             from framework.catalog.arrays import read_arrays  # noqa: PLC0415 - pyarrow; most runs do without
 
@@ -61,7 +61,7 @@ class Precomputed:
             except CompositionError:  # the definition bar by bar has no such limit
                 self._bars[stream] = None
             else:
-                self._bars[stream] = bars, bars.ts.tolist()
+                self._bars[stream] = bars, memoryview(bars.ts)
         return self._bars[stream]
 
 
@@ -70,7 +70,7 @@ class _LookedUp:
 
     __slots__ = ("_last", "_name", "_rows", "_seen", "_times")
 
-    def __init__(self, name: str, times: list[int], rows: NDArray[Any]) -> None:
+    def __init__(self, name: str, times: memoryview[int], rows: NDArray[Any]) -> None:
         self._name = name
         self._times = times
         self._rows = rows

@@ -75,7 +75,9 @@ class Predictor:
 
     def _raw(self, rows: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
         if self.window == 1:
-            return self._ask(rows[known])
+            first = int(known.argmax())
+            # Numbers are missing at the beginning, as a rule; what follows need not be copied.
+            return self._ask(rows[first:] if known[first:].all() else rows[known])
         last = np.flatnonzero(known)
         return np.concatenate([self._ask(part) for part in Windows(rows, last, last, self.window).parts()])
 
