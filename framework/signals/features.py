@@ -296,7 +296,7 @@ def _differs(
 
 
 def _bits(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
-    """As whole numbers, equal where the floats are, or both the same NaN: a comparison that makes one array."""
+    """As whole numbers: equal where the floats are, or are the same NaN, and compared in one array."""
     return numbers.view(np.int64)
 
 
