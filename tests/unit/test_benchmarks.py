@@ -288,7 +288,7 @@ def test_the_document_holds_every_figure_and_the_work_is_right():
     assert found["versions"].keys() >= {"framework", "nautilus_trader"}
     bars, gate = found["rows"]
     assert [bars["name"], gate["name"]] == ["bars-small", "gate"]
-    assert [bars["count"], gate["count"]] == [403, 203]
+    assert [bars["count"], gate["count"]] == [403, 123]
     assert len(bars["data_sha256"]) == 64
     for row in found["rows"]:
         assert row["void"] is None
