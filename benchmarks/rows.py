@@ -334,15 +334,15 @@ ROWS = (
         ("framework", "engine", "engine again", *PEERS),
     ),
     Row(
-        "bars-medium", "EMA(10/30) cross with fees, {count} bars", "bars", 500_000, 25_000, crossing,
+        "bars-medium", "EMA(10/30) cross with fees, {count} bars", "bars", 500_000, 15_000, crossing,
         ("framework", "engine", "framework, one rule", *PEERS), RULED,
     ),
     Row(
-        "bars-large", "EMA(10/30) cross with fees, {count} bars", "bars", 1_000_000, 50_000, crossing,
+        "bars-large", "EMA(10/30) cross with fees, {count} bars", "bars", 1_000_000, 25_000, crossing,
         ("framework", "engine", "backtesting.py", "vectorbt", "numba"),
     ),
     Row(
-        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 1_000,
+        "portfolio", "the same on 20 instruments in one account, {count} bars", "bars", 100_000, 600,
         portfolio, ("framework", "engine", *PEERS),
     ),
     Row(
@@ -380,7 +380,7 @@ ROWS = (
         },
     ),
     Row(
-        "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 200_000, streamed,
+        "stream", "{count} quotes streamed in chunks", "quotes", 10_000_000, 100_000, streamed,
         ("framework", "engine", "framework, half", "engine, half"),
     ),
     Row(
