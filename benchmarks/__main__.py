@@ -55,7 +55,7 @@ def parse(arguments):
     parser.add_argument(
         "--rounds",
         type=int,
-        help=f"at least 3, and even; {ROUNDS}, or {QUICK_ROUNDS} with --quick or --count",
+        help=f"at least 3; {ROUNDS}, and even, or {QUICK_ROUNDS} with --quick or --count",
     )
     parser.add_argument("--scale", type=float, default=1.0, help=argparse.SUPPRESS)
     parser.add_argument("--contenders", help=argparse.SUPPRESS)
@@ -76,13 +76,22 @@ def parse(arguments):
             parser.error(f'no contender "{name}"; there are {"; ".join(sorted(able))}')
     if not asked.scale > 0:
         parser.error("--scale must be above 0")
+    if asked.count and (asked.quick or asked.contenders):
+        parser.error("--count has sizes and contenders of its own; leave --quick out")
+    asked.rounds = settled_rounds(parser, asked)
+    return asked
+
+
+def settled_rounds(parser, asked):
+    """How many rounds there will be."""
+    smaller = asked.quick or asked.count
     if asked.rounds is None:
-        asked.rounds = QUICK_ROUNDS if asked.quick or asked.count else ROUNDS
+        return QUICK_ROUNDS if smaller else ROUNDS
     if asked.rounds < 3:
         parser.error("--rounds must be at least 3: a median of fewer says nothing")
-    if asked.rounds % 2 and not (asked.quick or asked.count):
+    if asked.rounds % 2 and not smaller:
         parser.error("--rounds must be even: who goes first is slower, and each has to be first as often")
-    return asked
+    return asked.rounds
 
 
 def counted(asked):

@@ -265,6 +265,7 @@ def test_every_point_of_a_grid_is_checked(counts, equities, said):
         (["--rounds", "5"], "--rounds must be even"),
         (["--contenders", "freqtrade"], 'no contender "freqtrade"'),
         (["--scale", "0"], "--scale must be above 0"),
+        (["--count", "--quick"], "--count has sizes and contenders of its own"),
         (["--count", "--rows", "sweep"], 'row "sweep" is not counted; there are bars-small, '),
     ],
 )
@@ -424,9 +425,8 @@ def test_both_sides_are_counted_while_they_work_and_their_work_is_checked(tmp_pa
     moved = [one["cycles"] - one["instructions"] for one in row["contenders"]["engine"]]
     assert moved == [0, 10 * count.MOVES, 20 * count.MOVES]
     assert row["met"]
-    assert (
-        sorted(told.read_text().split()) == ["off"] * 6 + ["on"] * 6
-    )  # 2 contenders, 3 rounds, and no warming up
+    # Two contenders in three rounds; nobody counts their warming up.
+    assert sorted(told.read_text().split()) == ["off"] * 6 + ["on"] * 6
 
 
 def test_without_valgrind_nothing_is_counted_and_it_says_what_is_missing(monkeypatch, capsys):

@@ -357,6 +357,12 @@ def test_what_is_asked_beside_the_proof_cannot_change_what_is_proven(bars, marke
         check_feature(momentum(20, finish=halved), bars, market.bar_types[0])
 
 
+def test_a_model_may_answer_in_single_precision(bars, market):
+    told = check_feature(momentum(20, finish=lambda rows: rows.astype(np.float32)), bars, market.bar_types[0])
+    assert told.dtype == np.float32
+    assert same(told[0], np.float32(by_hand(market)))
+
+
 def test_a_feature_that_looks_ahead_is_named_though_its_model_failed_too(bars, market):
     def failing(rows):
         raise RuntimeError("no model")

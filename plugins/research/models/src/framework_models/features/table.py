@@ -53,7 +53,7 @@ class FeatureSet:
                     fold(rows, out[columns])
                 continue
             larger, known = frame.update(rows)
-            if not larger.length:
+            if not larger.length:  # as after most bars that come alone: what was known is
                 for columns, _ in folds:
                     out[columns] = self._held[columns, None]
                 continue
