@@ -98,17 +98,17 @@ def read_arrays(
         CompositionError: Numbers are too large for arrays.
     """
     import pyarrow as pa  # noqa: PLC0415 - a tenth of a second that nobody else needs
-    import pyarrow.compute as pc  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     columns = [*PRICES, "volume", "ts_init"]
     table = pa.concat_tables([pq.read_table(catalog / name, columns=columns) for name in files])
-    if start is not None or end is not None:
-        times = table["ts_init"].cast(pa.int64())
-        early, late = pc.less(times, start or 0), pc.greater(times, end or 2**63 - 1)
-        table = table.filter(pc.invert(pc.or_(early, late)))
-    if len(files) > 1 and not _rising(table["ts_init"].cast(pa.int64()).to_numpy()):
+    times = table["ts_init"].cast(pa.int64()).to_numpy()
+    if not (times[1:] >= times[:-1]).all():  # several files that overlap
         table = table.sort_by("ts_init")
+        times = table["ts_init"].cast(pa.int64()).to_numpy()
+    first = 0 if start is None else int(np.searchsorted(times, start))
+    last = len(times) if end is None else int(np.searchsorted(times, end, side="right"))
+    times, table = times[first:last], table.slice(first, last - first)
     (instrument,) = ParquetDataCatalog(str(catalog)).instruments([str(bar_type.instrument_id)])
     name, precision = str(bar_type), instrument.price_precision
     prices = np.stack([whole(table[column], precision, name) for column in PRICES])
@@ -116,7 +116,7 @@ def read_arrays(
     floats = [as_float(row, precision) for row in prices]
     bars = Bars(
         instrument,
-        ts=np.array(table["ts_init"].cast(pa.int64()).to_numpy()),
+        ts=np.array(times),
         open=floats[0],
         high=floats[1],
         low=floats[2],
@@ -124,10 +124,6 @@ def read_arrays(
         volume=as_float(volume, instrument.size_precision),
     )
     return Arrays(bars, prices, volume)
-
-
-def _rising(times: NDArray[np.int64]) -> bool:
-    return bool((times[1:] >= times[:-1]).all())
 
 
 def whole(column: pa.ChunkedArray, precision: int, name: str) -> NDArray[np.int64]:
@@ -140,13 +136,9 @@ def whole(column: pa.ChunkedArray, precision: int, name: str) -> NDArray[np.int6
 
     parts = []
     for chunk in column.chunks:
-        numbers = _words(chunk)
-        if numbers is not None:  # the engine's own decimals fit: a division is quicker than a cast
-            scaled, left = np.divmod(numbers, 10 ** (column.type.scale - precision))
-            if not left.any():
-                parts.append(scaled)
-                continue
-        numbers = _words(chunk.cast(pa.decimal128(38, precision)))
+        numbers = _scaled(chunk, column.type.scale - precision)
+        if numbers is None:
+            numbers = _scaled(chunk.cast(pa.decimal128(38, precision)), 0)
         if numbers is None:
             raise CompositionError(
                 f"{name} holds numbers beyond 64 bits",
@@ -157,11 +149,19 @@ def whole(column: pa.ChunkedArray, precision: int, name: str) -> NDArray[np.int6
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def _words(decimals: pa.Array) -> NDArray[np.int64] | None:
-    """What decimals of 128 bits are stored as, when the lower half of the bits says it all."""
+def _scaled(decimals: pa.Array, places: int) -> NDArray[np.int64] | None:
+    """Decimals of 128 bits over a power of ten, when nothing is left over and 64 bits hold what they are."""
     words = np.frombuffer(decimals.buffers()[1], np.int64).reshape(-1, 2)
-    words = words[decimals.offset : decimals.offset + len(decimals)]
-    return words[:, 0] if np.array_equal(words[:, 1], words[:, 0] >> 63) else None
+    high, low = words[decimals.offset : decimals.offset + len(decimals), ::-1].T
+    if places:  # ten to their power is two to it, which is a shift and makes room, times five to it
+        if (low & ((1 << places) - 1)).any():
+            return None
+        low = high << (64 - places) | (low.view(np.uint64) >> np.uint64(places)).view(np.int64)
+        high = high >> places
+    if not np.array_equal(high, low >> 63):
+        return None
+    scaled, left = np.divmod(low, 5**places)
+    return None if left.any() else scaled
 
 
 def as_float(numbers: NDArray[np.int64], precision: int) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ class Precomputed:
         bars, times = held
 
         def work_out() -> NDArray[Any]:
-            return check_feature(feature, bars, bar_type, seed=self._plan.seed).T.copy()
+            return check_feature(feature, bars, bar_type, seed=self._plan.seed).T
 
         rows = bars.once(("feature", feature.name), work_out)
         return _LookedUp(feature.name, times, rows)

@@ -151,11 +151,12 @@ def check_feature(
         return whole
     # A model is compiled code that lets others run: it is asked while the numbers it looks at are proven.
     with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(feature.finish, whole.T)
+        asked = beside.submit(_finish, feature, whole.T)
         _prove(feature, bars, bar_type, whole, cuts, compared, seed)
-        told = _finished(feature, feature.finish, whole, asked.result(), bars)
+        told = asked.result()
+    _prove_finish(feature, bars, whole.T, told)
     told.setflags(write=False)
-    return told
+    return told.T
 
 
 def _prove(
@@ -189,23 +190,28 @@ def _prove(
         )
 
 
-def _finished(
-    feature: Feature,
-    finish: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    whole: NDArray[np.float64],
-    told: Any,
-    bars: Bars,
-) -> NDArray[np.float64]:
-    """What was told of all bars at once, shown to be what is told of some of them alone."""
-    rows = whole.T
+def _finish(feature: Feature, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    finish: Any = feature.finish
+    told = finish(rows)
     if not isinstance(told, np.ndarray) or told.ndim != TABLE or len(told) != len(rows):
         raise CheckFailed(
             f"feature {feature.name} finishes {len(rows)} bars with {type(told).__name__} "
             f"of shape {np.shape(told)}",
             remedy="A row for each bar. Report it to the plugin.",
         )
+    return told
+
+
+def _prove_finish(feature: Feature, bars: Bars, rows: NDArray[np.float64], told: NDArray[np.float64]) -> None:
+    """Raise when what is told of all bars at once is not what is told of some of them alone."""
     for bar in np.unique(np.linspace(0, len(rows) - 1, ALONE).astype(int)) if len(rows) else ():
-        alone = finish(rows[bar : bar + 1])
+        alone = _finish(feature, rows[bar : bar + 1])
+        if alone.shape[1] != told.shape[1]:
+            raise CheckFailed(
+                f"feature {feature.name} tells {alone.shape[1]} numbers of one bar and {told.shape[1]} of "
+                "many",
+                remedy="As many of each. Report it to the plugin.",
+            )
         at = _differs(alone.T, told[bar : bar + 1].T, feature.tolerance)
         if at is not None:
             raise CheckFailed(
@@ -213,8 +219,6 @@ def _finished(
                 f"{_bar(bars, int(bar))} alone, and {at[3]} among the others",
                 remedy="`finish` may depend on the numbers of its own bar only. Report it to the plugin.",
             )
-    result: NDArray[np.float64] = told.T.copy()
-    return result
 
 
 def records(bars: Bars, bar_type: BarType, count: int | None = None) -> Iterator[Bar]:
@@ -282,14 +286,18 @@ def _differs(
     part: NDArray[np.float64], whole: NDArray[np.float64], tolerance: float
 ) -> tuple[int, int, float, float] | None:
     """Column, bar and both numbers where they first are not the same; NaN is the same as NaN."""
-    same = (part == whole) | (np.isnan(part) & np.isnan(whole))
-    if tolerance:
-        with np.errstate(invalid="ignore"):  # infinite minus infinite
-            same |= np.abs(part - whole) <= tolerance * np.maximum(1.0, np.abs(whole))
-    if same.all():
+    found: tuple[int, int] | None = None
+    for column, (mine, theirs) in enumerate(zip(part, whole, strict=True)):
+        same = (mine == theirs) | (np.isnan(mine) & np.isnan(theirs))
+        if tolerance:
+            with np.errstate(invalid="ignore"):  # infinite minus infinite
+                same |= np.abs(mine - theirs) <= tolerance * np.maximum(1.0, np.abs(theirs))
+        if not same.all():
+            at = int(same.argmin()), column
+            found = at if found is None else min(found, at)
+    if found is None:
         return None
-    bar = int(np.flatnonzero(~same.all(axis=0))[0])
-    column = int(np.flatnonzero(~same[:, bar])[0])
+    bar, column = found
     return column, bar, float(part[column, bar]), float(whole[column, bar])
 
 

@@ -276,6 +276,7 @@ def test_what_cannot_be_measured_is_refused(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_document_holds_every_figure_and_the_work_is_right():
     """The framework and the raw engine on a small row, through the command, checked by the oracle."""
     done = subprocess.run(
@@ -346,6 +347,7 @@ def test_a_live_row_counts_only_when_all_of_it_was_done(tmp_path, name, answer, 
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_the_live_rows_do_their_work_on_a_node_and_an_exchange(capsys):
     assert command.main(["--quick", "--json", "--scale", "0.2", "--rows", "latch,kill,recovery"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -408,6 +410,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_both_sides_are_counted_while_they_work_and_their_work_is_checked(tmp_path, monkeypatch, capsys):
     """A valgrind that counts nothing itself; what is counted for real is a test among the slow ones."""
     told = tmp_path / "told"
@@ -436,24 +439,22 @@ def test_without_valgrind_nothing_is_counted_and_it_says_what_is_missing(monkeyp
 
 
 @pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(
     shutil.which("valgrind") is None, reason="there is no valgrind, which no index of packages has"
 )
 def test_what_is_counted_for_real_is_the_same_twice():
-    done = [
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks", "--count", "--json", "--rows", "orders", "--scale", "0.1"],
-            cwd=ROOT, capture_output=True, text=True, timeout=400, check=False,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    for once in done:
-        assert once.returncode == 0, once.stderr
-    entries = [json.loads(once.stdout)["counted"][0] for once in done]
-    for one, other in zip(*(entry["framework_cycles_ratio"] for entry in entries), strict=True):
-        assert 0.5 < one < 2.0
-        assert one == pytest.approx(other, rel=0.02)
+    command = [sys.executable, "-m", "benchmarks", "--count", "--json", "--rows", "orders", "--scale", "0.02"]
+    done = subprocess.run(
+        [*command, "--rounds", "3"], cwd=ROOT, capture_output=True, text=True, timeout=800, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    entry = json.loads(done.stdout)["counted"][0]
+    ratios = entry["framework_cycles_ratio"]  # a round has processes of its own
+    assert len(ratios) == 3
+    assert 0.5 < min(ratios) <= max(ratios) < 2.0
+    assert max(ratios) == pytest.approx(min(ratios), rel=0.02)
 
 
 # Ratios and goals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from decimal import Decimal, localcontext
 from typing import Annotated
 
 import msgspec
@@ -348,6 +349,20 @@ def test_what_finishes_into_no_row_for_each_bar_is_refused(bars, market, finish)
         check_feature(momentum(20, finish=finish), bars, market.bar_types[0])
 
 
+def test_as_many_numbers_are_told_of_one_bar_as_of_many(bars, market):
+    def growing(rows):
+        return np.tile(rows, (1, 2 if len(rows) > 1 else 1))
+
+    with pytest.raises(CheckFailed, match="tells 1 numbers of one bar and 2 of many"):
+        check_feature(momentum(20, finish=growing), bars, market.bar_types[0])
+    with pytest.raises(CheckFailed, match=r"finishes 1 bars with list of shape \(1,\)"):
+        check_feature(
+            momentum(20, finish=lambda rows: rows.copy() if len(rows) > 1 else [1.0]),
+            bars,
+            market.bar_types[0],
+        )
+
+
 def test_what_is_asked_beside_the_proof_cannot_change_what_is_proven(bars, market):
     def halved(rows):
         rows *= 0.5
@@ -455,3 +470,27 @@ def test_whole_numbers_beyond_64_bits_are_refused():
     with pytest.raises(CompositionError, match="beyond 64 bits"):
         whole(column, 7, "x")
     assert whole(column.slice(0, 0), 5, "x").tolist() == []
+
+
+@pytest.mark.parametrize("precision", [0, 1, 5, 8, 15, 16])
+def test_decimals_are_the_whole_numbers_they_were_written_as(precision):
+    """What 64 bits hold, to the last of them, and wherever the column begins."""
+    import pyarrow as pa
+
+    drawn = np.random.default_rng(precision)
+    numbers = [0, 1, -1, 2**63 - 1, -(2**63)] if precision > 4 else [0, 1, -1, 2**60 - 1, -(2**60)]
+    numbers += [int(drawn.integers(-(2**bits), 2**bits)) for bits in range(1, 61) for _ in range(20)]
+    with localcontext(prec=60):
+        column = pa.chunked_array(
+            [pa.array([Decimal(n).scaleb(-precision) for n in numbers], type=pa.decimal128(38, 16))]
+        )
+    assert whole(column, precision, "x").tolist() == numbers
+    assert whole(column.slice(3, 50), precision, "x").tolist() == numbers[3:53]
+
+
+def test_decimals_that_would_be_rounded_are_refused():
+    import pyarrow as pa
+
+    column = pa.chunked_array([pa.array(["1.23456"]).cast(pa.decimal128(38, 16))])
+    with pytest.raises(pa.ArrowInvalid, match="data loss"):
+        whole(column, 4, "x")

@@ -285,3 +285,29 @@ def test_the_numbers_of_a_version_stay_what_they_are(rows):
     frame = pd.Series(rows.close)
     assert sums["return_1"] == pytest.approx(np.log(frame).diff().abs().sum(), abs=1e-5)
     assert {type(feature).version for feature in (Rsi(), Ema(), Atr())} == {1}
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 20, 50, 700])
+def test_where_nothing_moved_nothing_is_made_of_rounding(period):
+    """The sum of seven hundred times 1.1 is not 770.0: what is left over is no deviation."""
+    still = closes([1.1] * 1_500)
+    assert set(columns(ZScore(period=period), still)[0][period - 1 :]) == {0.0}
+    assert set(columns(Bollinger(period=period), still)[0][period - 1 :]) == {0.5}
+    assert set(columns(Bollinger(period=period), still)[1][period - 1 :]) == {0.0}
+
+
+@pytest.mark.parametrize("period", [1, 2, 511, 512, 513, 2_999, 3_000])
+def test_windows_of_any_length_are_numpys_own(rows, period):
+    windows = np.lib.stride_tricks.sliding_window_view(rows.close, period)
+    middle, reach = windows.mean(axis=1), 2.0 * windows.std(axis=1)
+    place, breadth = columns(Bollinger(period=period), rows)[:, period - 1 :]
+    np.testing.assert_allclose(breadth, 2.0 * reach / middle, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose((2.0 * place - 1.0) * reach, rows.close[period - 1 :] - middle, atol=1e-12)
+    assert np.isnan(columns(Bollinger(period=period), rows)[:, : period - 1]).all()
+
+
+@pytest.mark.parametrize("period", [1, 20, 513])
+def test_volumes_are_measured_by_those_before_them(rows, frame, period):
+    usual = frame.volume.rolling(period).mean().shift(1)
+    wanted = (frame.volume / usual.where(usual > 0.0)).to_numpy()
+    agree(columns(VolumeRatio(period=period), rows)[0], wanted, known=2_000)

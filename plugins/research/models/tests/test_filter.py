@@ -88,6 +88,18 @@ def test_it_is_the_estimators_probability_of_the_signals_direction(settings, tra
     )
 
 
+def test_asked_in_parts_it_says_the_same(trained, keep, make_bars, monkeypatch):
+    predictor = Predictor(keep(trained))
+    table = FeatureSet(predictor.features).update(Rows.of(make_bars(seed=3)))
+    whole = predictor.probabilities(table)
+    assert np.isfinite(whole[-1]).all()
+    assert np.isnan(whole[0]).all()
+    for rows in (1, 7, len(table) - 1, len(table)):
+        monkeypatch.setattr("framework_models.predictor.AT_ONCE", rows)
+        np.testing.assert_allclose(predictor.probabilities(table), whole, atol=1e-6)
+    assert predictor.probabilities(table[:0]).shape == (0, 3)
+
+
 def test_before_it_knows_enough_nothing_is_let_through(settings):
     chosen = SPEC.filter(settings)
 

@@ -74,7 +74,7 @@ def test_the_manifest_says_what_it_has_seen(recipe, bars):
     assert manifest.knows_until == bars.ts[last]
     assert bars.ts[0] < manifest.train_end <= bars.ts[last - 1]
     assert (manifest.label_horizon, manifest.trials) == (6, 1)
-    assert manifest.feature_versions == {"rsi": 1, "atr": 1, "z_score": 1, "calendar": 1}
+    assert manifest.feature_versions == {"rsi": 1, "atr": 1, "z_score": 2, "calendar": 2}
     assert manifest.versions["framework-models"] == "0.1.0"
     assert len(manifest.versions["code_sha256"]) == 64
 

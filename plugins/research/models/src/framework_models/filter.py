@@ -157,7 +157,7 @@ def probability(checked: Checked, predictor: Predictor) -> Feature:
             self._row = [float("nan")] * len(self._table.names)
 
         def update(self, bar: Bar) -> None:
-            self._row = self._table.update(Rows.of_bar(bar))[0].tolist()
+            self._row = self._table.update_bar(bar).tolist()
 
         def values(self) -> Sequence[float]:
             return self._row
@@ -184,7 +184,7 @@ def _over_windows(checked: Checked, predictor: Predictor) -> Feature:
             self._rows = deque([np.full(len(self._table.names), np.nan)], maxlen=predictor.window)
 
         def update(self, bar: Bar) -> None:
-            self._rows.append(self._table.update(Rows.of_bar(bar))[0])
+            self._rows.append(self._table.update_bar(bar))
 
         def values(self) -> Sequence[float]:
             told: list[float] = predictor.probabilities(np.array(self._rows))[-1].tolist()

@@ -13,6 +13,8 @@ from framework_models.features.folds import DAY, SECOND
 from framework_models.features.local_time import LocalTime, zone_named
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from framework_models.features.rows import Rows
@@ -36,7 +38,7 @@ class Vwap(FeatureSettings, frozen=True, kw_only=True, tag="vwap"):
         """A new fold."""
         state, local, begins = np.zeros(5), LocalTime(self.time_zone), _of_day(self.session_start)
 
-        def fold(rows: Rows, out: NDArray[np.float64]) -> None:
+        def fold(rows: Rows, out: Sequence[NDArray[np.float64]]) -> None:
             clock = local(rows.ts)
             folds.vwap_distance(state, clock, begins, rows.high, rows.low, rows.close, rows.volume, *out)
 
@@ -63,8 +65,8 @@ class Session(FeatureSettings, frozen=True, kw_only=True, tag="session"):
         local, begins, ends = LocalTime(self.time_zone), _of_day(self.begins), _of_day(self.ends)
         length = (ends - begins - 1) % DAY + 1
 
-        def fold(rows: Rows, out: NDArray[np.float64]) -> None:
-            out[0] = (local(rows.ts) - begins - 1) % DAY < length
+        def fold(rows: Rows, out: Sequence[NDArray[np.float64]]) -> None:
+            out[0][:] = (local(rows.ts) - begins - 1) % DAY < length
 
         return fold
 
@@ -73,6 +75,7 @@ class Calendar(FeatureSettings, frozen=True, kw_only=True, tag="calendar"):
     """The time of day and the day of the week as points on circles, so that 23:59 is near 00:00."""
 
     columns: ClassVar = ("day_sin", "day_cos", "week_sin", "week_cos")
+    version: ClassVar = 2
 
     time_zone: Annotated[str, msgspec.Meta(description="IANA zone of the wall clock.")] = "UTC"
 
@@ -83,13 +86,7 @@ class Calendar(FeatureSettings, frozen=True, kw_only=True, tag="calendar"):
     def start(self) -> Fold:
         """A new fold."""
         local = LocalTime(self.time_zone)
-
-        def fold(rows: Rows, out: NDArray[np.float64]) -> None:
-            folds.turns(local(rows.ts), out[1], out[3])
-            np.sin(out[1::2], out[::2])
-            np.cos(out[1::2], out[1::2])
-
-        return fold
+        return lambda rows, out: folds.circles(local(rows.ts), *out)
 
 
 def _of_day(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from framework_models.features.rows import Rows
 
-type Fold = Callable[[Rows, NDArray[np.float64]], None]
-"""Takes the next bars, and an array with a row for each column to fill in."""
+type Fold = Callable[[Rows, Sequence[NDArray[np.float64]]], None]
+"""Takes the next bars, and an array for each column to fill in."""
 type Bars = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 type TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$")]
 
@@ -54,7 +54,7 @@ class FeatureSettings(PluginConfig, frozen=True, kw_only=True, tag_field="use"):
         return nanoseconds(self.every) if self.every else None
 
     def start(self) -> Fold:
-        """A new fold, which has seen no bar: takes bars and a row of numbers for each column to fill in."""
+        """A new fold, which has seen no bar."""
         raise NotImplementedError
 
     @property

@@ -8,7 +8,7 @@ they agree to the last bit. A value is NaN until the bars it needs have been see
 
 from __future__ import annotations
 
-from math import exp, log, log1p, pi, sqrt
+from math import cos, exp, log, log1p, pi, sin, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,8 @@ type Floats = NDArray[np.float64]
 NAN = np.nan
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
+SIDE_BY_SIDE = 512
+"""Windows summed together: few enough for their values to stay near the processor."""
 
 
 @compiled
@@ -34,35 +36,67 @@ def push(ring: Floats, value: float) -> int:
 
 
 @compiled
-def mean_of(ring: Floats) -> float:
-    """The mean of a full ring, summed in four lanes, which a processor works on side by side."""
-    size = len(ring) - 1
-    whole = size - size % 4
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for n in range(1, whole, 4):
-        a += ring[n]
-        b += ring[n + 1]
-        c += ring[n + 2]
-        d += ring[n + 3]
-    for n in range(whole + 1, size + 1):
-        a += ring[n]
-    return (a + b + c + d) / size
+def moments(past: Floats, values: Floats, lag: int, mean: Floats, spread: Floats) -> None:
+    """Mean and population standard deviation of the window that ends `lag` values before each of these.
+
+    Both are worked out from the window's oldest value on, as distances from it, so that a window in which
+    nothing moved has a deviation of exactly 0. Many windows are summed side by side, which a processor does
+    at once and which changes the order of no sum.
+
+    Args:
+        past: How many values are kept, and those: the last ones before `values`, oldest first; as many as a
+            window has, at most.
+        values: The next ones.
+        lag: 0 for windows that end with the value itself, 1 for those that end before it.
+        mean: Takes a number for each value; NaN where the window is not full.
+        spread: The same.
+    """
+    size, kept, count = len(past) - 1, int(past[0]), len(values)
+    series = np.empty(kept + count)
+    series[:kept], series[kept:] = past[1 : kept + 1], values
+    first = min(count, max(0, size - 1 + lag - kept))
+    mean[:first], spread[:first] = NAN, NAN
+    for start in range(first, count, SIDE_BY_SIDE):
+        begins = kept + start - lag - size + 1
+        sums, squares = mean[start : start + SIDE_BY_SIDE], spread[start : start + SIDE_BY_SIDE]
+        if len(sums) == 1:
+            one_window(series[begins : begins + size], sums, squares)
+        else:
+            windows(series[begins : begins + size + len(sums) - 1], size, sums, squares)
+    held = min(size, kept + count)
+    past[0] = held
+    past[1 : held + 1] = series[kept + count - held :]
 
 
 @compiled
-def spread_of(ring: Floats, mean: float) -> float:
-    """The population standard deviation of a full ring around its mean."""
-    size = len(ring) - 1
-    whole = size - size % 4
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for n in range(1, whole, 4):
-        a += (ring[n] - mean) ** 2
-        b += (ring[n + 1] - mean) ** 2
-        c += (ring[n + 2] - mean) ** 2
-        d += (ring[n + 3] - mean) ** 2
-    for n in range(whole + 1, size + 1):
-        a += (ring[n] - mean) ** 2
-    return sqrt((a + b + c + d) / size)
+def windows(series: Floats, size: int, sums: Floats, squares: Floats) -> None:
+    """Mean and deviation of the windows of a size that begin at each of the first values of a series."""
+    width, oldest = len(sums), series[: len(sums)]
+    sums[:], squares[:] = 0.0, 0.0
+    for n in range(size):
+        added = series[n : n + width]
+        for window in range(width):
+            sums[window] += added[window] - oldest[window]
+    for window in range(width):
+        sums[window] = oldest[window] + sums[window] / size
+    for n in range(size):
+        added = series[n : n + width]
+        for window in range(width):
+            squares[window] += (added[window] - sums[window]) ** 2
+    for window in range(width):
+        squares[window] = sqrt(squares[window] / size)
+
+
+@compiled
+def one_window(series: Floats, sums: Floats, squares: Floats) -> None:
+    """The same sums in the same order for one window alone, which is quicker when there is no other."""
+    total, square = 0.0, 0.0
+    for value in series:
+        total += value - series[0]
+    sums[0] = series[0] + total / len(series)
+    for value in series:
+        square += (value - sums[0]) ** 2
+    squares[0] = sqrt(square / len(series))
 
 
 @compiled
@@ -98,12 +132,15 @@ def wall_clock(
 
 
 @compiled
-def turns(clock: NDArray[np.int64], day: Floats, week: Floats) -> None:
+def circles(
+    clock: NDArray[np.int64], day_sin: Floats, day_cos: Floats, week_sin: Floats, week_cos: Floats
+) -> None:
     """The time of the day, and of the week from Monday on, as angles of a whole turn each."""
     for n in range(len(clock)):
         # 1970-01-01 was a Thursday.
-        day[n] = 2.0 * pi * ((clock[n] % DAY) / DAY)
-        week[n] = 2.0 * pi * (((clock[n] + 3 * DAY) % (7 * DAY)) / (7 * DAY))
+        day = 2.0 * pi * ((clock[n] % DAY) / DAY)
+        week = 2.0 * pi * (((clock[n] + 3 * DAY) % (7 * DAY)) / (7 * DAY))
+        day_sin[n], day_cos[n], week_sin[n], week_cos[n] = sin(day), cos(day), sin(week), cos(week)
 
 
 @compiled
@@ -205,26 +242,30 @@ def vwap_distance(
 
 
 @compiled
-def bands(ring: Floats, close: Floats, width: float, place: Floats, breadth: Floats) -> None:
+def bands(past: Floats, close: Floats, width: float, place: Floats, breadth: Floats) -> None:
     """Bollinger's %b and bandwidth: where the close is between the bands, and how far they are apart."""
+    mean, spread = place, breadth
+    moments(past, close, 0, mean, spread)
     for n in range(len(close)):
-        place[n], breadth[n] = NAN, NAN
-        if push(ring, close[n]) == len(ring) - 1:
-            middle = mean_of(ring)
-            reach = width * spread_of(ring, middle)
+        middle, reach = mean[n], width * spread[n]
+        if middle == middle:  # noqa: PLR0124 - not NaN
             place[n] = (close[n] - middle + reach) / (2.0 * reach) if reach > 0.0 else 0.5
             breadth[n] = 2.0 * reach / middle
 
 
 @compiled
-def z_score(ring: Floats, close: Floats, out: Floats) -> None:
+def z_of(value: float, mean: float, spread: float) -> float:
+    """A value's distance from the mean in deviations; 0 where nothing moved, NaN where nothing is known."""
+    return 0.0 if spread == 0.0 else (value - mean) / spread
+
+
+@compiled
+def z_score(past: Floats, close: Floats, out: Floats) -> None:
     """The close from its rolling mean, in rolling population deviations; 0 where nothing moved."""
+    spread = np.empty(len(close))
+    moments(past, close, 0, out, spread)
     for n in range(len(close)):
-        out[n] = NAN
-        if push(ring, close[n]) == len(ring) - 1:
-            middle = mean_of(ring)
-            spread = spread_of(ring, middle)
-            out[n] = (close[n] - middle) / spread if spread > 0.0 else 0.0
+        out[n] = z_of(close[n], out[n], spread[n])
 
 
 @compiled
@@ -232,26 +273,40 @@ def volatility_z(
     last: Floats, returns: Floats, history: Floats, close: Floats, level: Floats, out: Floats
 ) -> None:
     """Historical volatility, the deviation of log returns, and its z-score in its own history."""
-    for n in range(len(close)):
-        level[n], out[n] = NAN, NAN
-        if last[1] > 0.0 and push(returns, log(close[n] / last[0])) == len(returns) - 1:
-            level[n] = spread_of(returns, mean_of(returns))
-            if push(history, level[n]) == len(history) - 1:
-                middle = mean_of(history)
-                spread = spread_of(history, middle)
-                out[n] = (level[n] - middle) / spread if spread > 0.0 else 0.0
-        last[0], last[1] = close[n], 1.0
+    changes, mean = np.empty(len(close)), np.empty(len(close))
+    known = changes_of(last, close, changes)
+    level[:known], out[:known] = NAN, NAN
+    moments(returns, changes[known:], 0, mean[known:], level[known:])
+    while known < len(close) and level[known] != level[known]:
+        out[known] = NAN
+        known += 1
+    spread = np.empty(len(close) - known)
+    moments(history, level[known:], 0, mean[known:], spread)
+    for n in range(known, len(close)):
+        out[n] = z_of(level[n], mean[n], spread[n - known])
 
 
 @compiled
-def volume_ratio(ring: Floats, volume: Floats, out: Floats) -> None:
+def changes_of(last: Floats, close: Floats, out: Floats) -> int:
+    """Log returns from bar to bar, and how many of them are not known: 1 at the first bar of all, else 0.
+
+    `last` is the last close, and whether there is one.
+    """
+    unknown = 0 if last[1] > 0.0 else 1
+    for n in range(len(close)):
+        if last[1] > 0.0:
+            out[n] = log(close[n] / last[0])
+        last[0], last[1] = close[n], 1.0
+    return min(unknown, len(close))
+
+
+@compiled
+def volume_ratio(past: Floats, volume: Floats, out: Floats) -> None:
     """The volume over the mean volume of the bars before it; NaN where those had none."""
+    spread = np.empty(len(volume))
+    moments(past, volume, 1, out, spread)
     for n in range(len(volume)):
-        out[n] = NAN
-        if ring[0] >= len(ring) - 1:
-            usual = mean_of(ring)
-            out[n] = volume[n] / usual if usual > 0.0 else NAN
-        push(ring, volume[n])
+        out[n] = volume[n] / out[n] if out[n] > 0.0 else NAN
 
 
 @compiled
@@ -262,7 +317,7 @@ def markov(
     means: Floats,
     deviations: Floats,
     transitions: Floats,
-    out: Floats,
+    out: tuple[Floats, ...],
 ) -> None:
     """Hamilton's filter: the probability of each regime given the returns so far, and none after them.
 
@@ -273,13 +328,13 @@ def markov(
         means: Mean log return of each regime.
         deviations: Its standard deviation.
         transitions: From a regime (row) to a regime (column); rows sum to one.
-        out: A row for each regime.
+        out: Take a number for each regime but the first.
     """
     count = len(means)
     likely = np.empty(count)
     for n in range(len(close)):
-        for k in range(count):
-            out[k, n] = NAN
+        for k in range(1, count):
+            out[k - 1][n] = NAN
         if last[1] > 0.0:
             change = log(close[n] / last[0])
             total = 0.0
@@ -294,44 +349,44 @@ def markov(
             if total > 0.0:
                 for k in range(count):
                     belief[k] = likely[k] / total
-            for k in range(count):
-                out[k, n] = belief[k]
+            for k in range(1, count):
+                out[k - 1][n] = belief[k]
         last[0], last[1] = close[n], 1.0
 
 
 @compiled
 def change_point(
-    ring: Floats, state: Floats, close: Floats, drift: float, alarm: float, age: Floats, pressure: Floats
+    past: Floats,
+    last: Floats,
+    state: Floats,
+    close: Floats,
+    drift: float,
+    alarm: float,
+    age: Floats,
+    pressure: Floats,
 ) -> None:
     """Page's cumulative sums (Biometrika 41, 1954) over log returns, for their mean and for their spread.
 
-    A return is judged by the mean and deviation of the returns before it, `len(ring) - 1` of them since the
-    last change. State is the last close, whether there is one, the sums up, down and apart, and the bars
-    since.
+    A return is judged by the mean and deviation of the returns before it, `len(past) - 1` of them, when there
+    are as many since the last change. State is the sums up, down and apart, and the bars since.
     """
-    for n in range(len(close)):
-        if state[1] > 0.0:
-            change = log(close[n] / state[0])
-            state[5] += 1.0
-            if ring[0] >= len(ring) - 1:
-                middle = mean_of(ring)
-                spread = spread_of(ring, middle)
-                if spread > 0.0:
-                    z = (change - middle) / spread
-                    state[2] = max(0.0, state[2] + z - drift)
-                    state[3] = max(0.0, state[3] - z - drift)
-                    # The square of a normal return has mean 1 and deviation sqrt(2); one return counts for
-                    # at most half an alarm, because markets have fat tails without changing.
-                    state[4] = max(0.0, state[4] + min((z * z - 1.0) / sqrt(2.0), alarm / 2.0) - drift)
-            push(ring, change)
-            if max(state[2], state[3], state[4]) > alarm:
-                ring[0] = 0.0
-                state[2], state[3], state[4], state[5] = 0.0, 0.0, 0.0, 0.0
-            age[n] = log1p(state[5])
-            pressure[n] = max(state[2], state[3], state[4]) / alarm
-        else:
-            age[n], pressure[n] = NAN, NAN
-        state[0], state[1] = close[n], 1.0
+    changes, mean, spread = np.empty(len(close)), np.empty(len(close)), np.empty(len(close))
+    known = changes_of(last, close, changes)
+    age[:known], pressure[:known] = NAN, NAN
+    moments(past, changes[known:], 1, mean[known:], spread[known:])
+    for n in range(known, len(close)):
+        if state[3] >= len(past) - 1 and spread[n] > 0.0:
+            z = (changes[n] - mean[n]) / spread[n]
+            state[0] = max(0.0, state[0] + z - drift)
+            state[1] = max(0.0, state[1] - z - drift)
+            # The square of a normal return has mean 1 and deviation sqrt(2); one return counts for
+            # at most half an alarm, because markets have fat tails without changing.
+            state[2] = max(0.0, state[2] + min((z * z - 1.0) / sqrt(2.0), alarm / 2.0) - drift)
+        state[3] += 1.0
+        if max(state[0], state[1], state[2]) > alarm:
+            state[:] = 0.0
+        age[n] = log1p(state[3])
+        pressure[n] = max(state[0], state[1], state[2]) / alarm
 
 
 @compiled

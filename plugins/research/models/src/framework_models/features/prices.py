@@ -19,7 +19,7 @@ class LogReturn(FeatureSettings, frozen=True, kw_only=True, tag="return"):
     def start(self) -> Fold:
         """A new fold."""
         ring = np.zeros(self.bars + 1)
-        return lambda rows, out: folds.log_return(ring, rows.close, out[0])
+        return lambda rows, out: folds.log_return(ring, rows.close, *out)
 
 
 class Rsi(FeatureSettings, frozen=True, kw_only=True, tag="rsi"):
@@ -30,7 +30,7 @@ class Rsi(FeatureSettings, frozen=True, kw_only=True, tag="rsi"):
     def start(self) -> Fold:
         """A new fold."""
         state = np.zeros(6)
-        return lambda rows, out: folds.rsi(state, rows.close, self.period, out[0])
+        return lambda rows, out: folds.rsi(state, rows.close, self.period, *out)
 
 
 class Ema(FeatureSettings, frozen=True, kw_only=True, tag="ema"):
@@ -41,7 +41,7 @@ class Ema(FeatureSettings, frozen=True, kw_only=True, tag="ema"):
     def start(self) -> Fold:
         """A new fold."""
         state = np.zeros(2)
-        return lambda rows, out: folds.ema_distance(state, rows.close, self.period, out[0])
+        return lambda rows, out: folds.ema_distance(state, rows.close, self.period, *out)
 
 
 class Macd(FeatureSettings, frozen=True, kw_only=True, tag="macd"):
@@ -72,38 +72,42 @@ class Atr(FeatureSettings, frozen=True, kw_only=True, tag="atr"):
     def start(self) -> Fold:
         """A new fold."""
         state = np.zeros(4)
-        return lambda rows, out: folds.atr(state, rows.high, rows.low, rows.close, self.period, out[0])
+        return lambda rows, out: folds.atr(state, rows.high, rows.low, rows.close, self.period, *out)
 
 
 class Bollinger(FeatureSettings, frozen=True, kw_only=True, tag="bollinger"):
     """Where the close is between its Bollinger bands (0 lower, 1 upper), and how broad they are."""
 
     columns: ClassVar = ("place", "breadth")
+    version: ClassVar = 2
 
     period: Annotated[Bars, msgspec.Meta(description="Bars of the mean and the deviation.")] = 20
     width: Annotated[float, msgspec.Meta(gt=0.0, description="Deviations from the mean to a band.")] = 2.0
 
     def start(self) -> Fold:
         """A new fold."""
-        ring = np.zeros(self.period + 1)
-        return lambda rows, out: folds.bands(ring, rows.close, self.width, *out)
+        past = np.zeros(self.period + 1)
+        return lambda rows, out: folds.bands(past, rows.close, self.width, *out)
 
 
 class ZScore(FeatureSettings, frozen=True, kw_only=True, tag="z_score"):
     """The close from its rolling mean, in rolling population deviations; 0 where nothing moved."""
 
+    version: ClassVar = 2
+
     period: Annotated[Bars, msgspec.Meta(description="Bars of the mean and the deviation.")] = 50
 
     def start(self) -> Fold:
         """A new fold."""
-        ring = np.zeros(self.period + 1)
-        return lambda rows, out: folds.z_score(ring, rows.close, out[0])
+        past = np.zeros(self.period + 1)
+        return lambda rows, out: folds.z_score(past, rows.close, *out)
 
 
 class Volatility(FeatureSettings, frozen=True, kw_only=True, tag="volatility"):
     """The deviation of log returns from bar to bar, and its z-score in its own history."""
 
     columns: ClassVar = ("level", "z")
+    version: ClassVar = 2
 
     period: Annotated[Bars, msgspec.Meta(description="Returns in the deviation.")] = 20
     history: Annotated[Bars, msgspec.Meta(description="Deviations that the z-score compares with.")] = 250
@@ -117,9 +121,11 @@ class Volatility(FeatureSettings, frozen=True, kw_only=True, tag="volatility"):
 class VolumeRatio(FeatureSettings, frozen=True, kw_only=True, tag="volume_ratio"):
     """The volume over the mean volume of the bars before it; not known where those had none."""
 
+    version: ClassVar = 2
+
     period: Annotated[Bars, msgspec.Meta(description="Bars before it.")] = 20
 
     def start(self) -> Fold:
         """A new fold."""
-        ring = np.zeros(self.period + 1)
-        return lambda rows, out: folds.volume_ratio(ring, rows.volume, out[0])
+        past = np.zeros(self.period + 1)
+        return lambda rows, out: folds.volume_ratio(past, rows.volume, *out)

@@ -51,13 +51,9 @@ class Markov(FeatureSettings, frozen=True, kw_only=True, tag="markov"):
         means, deviations = np.array(self.means), np.array(self.deviations)
         transitions = np.array(self.transitions)
         belief, last = _long_run(transitions), np.zeros(2)
-
-        def fold(rows: Rows, out: NDArray[np.float64]) -> None:
-            every = np.empty((self.regimes, rows.length))
-            folds.markov(belief, last, rows.close, means, deviations, transitions, every)
-            out[:] = every[1:]
-
-        return fold
+        return lambda rows, out: folds.markov(
+            belief, last, rows.close, means, deviations, transitions, tuple(out)
+        )
 
     @property
     def learns(self) -> int:
@@ -74,6 +70,7 @@ class ChangePoint(FeatureSettings, frozen=True, kw_only=True, tag="change_point"
     """Bars since the last change in the mean or spread of returns (log1p), and how near the next one is."""
 
     columns: ClassVar = ("age", "pressure")
+    version: ClassVar = 2
 
     window: Annotated[
         Annotated[int, msgspec.Meta(ge=5, le=100_000)],
@@ -86,8 +83,9 @@ class ChangePoint(FeatureSettings, frozen=True, kw_only=True, tag="change_point"
 
     def start(self) -> Fold:
         """A new fold."""
-        ring, state = np.zeros(self.window + 1), np.zeros(6)
-        return lambda rows, out: folds.change_point(ring, state, rows.close, self.drift, self.alarm, *out)
+        past, last, state = np.zeros(self.window + 1), np.zeros(2), np.zeros(4)
+        drift, alarm = self.drift, self.alarm
+        return lambda rows, out: folds.change_point(past, last, state, rows.close, drift, alarm, *out)
 
 
 def _long_run(transitions: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework_models.features.frames import Frame
+from framework_models.features.rows import OneBar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nautilus_trader.model import Bar
     from numpy.typing import NDArray
 
     from framework_models.features.feature import FeatureSettings, Fold
@@ -43,30 +45,41 @@ class FeatureSet:
         for width_ns, folds in frames.items():
             self._groups.append((Frame(width_ns) if width_ns else None, folds))
         self._held = np.full(len(self.names), np.nan)
+        self._bar = OneBar()
+        self._row = np.empty((len(self.names), 1))
+        self._numbers = list(self._row)
 
     def update(self, rows: Rows) -> NDArray[np.float64]:
         """The next bars; one row of numbers for each, NaN where a number is not known yet."""
         out = np.empty((len(self.names), rows.length))
+        self._fill(rows, out, list(out))
+        return out.T
+
+    def update_bar(self, bar: Bar) -> NDArray[np.float64]:
+        """The next bar, as the engine has it; its row of numbers."""
+        self._fill(self._bar.rows(bar), self._row, self._numbers)
+        return self._row[:, 0].copy()
+
+    def _fill(self, rows: Rows, out: NDArray[np.float64], columns: list[NDArray[np.float64]]) -> None:
         for frame, folds in self._groups:
             if frame is None:
-                for columns, fold in folds:
-                    fold(rows, out[columns])
+                for chosen, fold in folds:
+                    fold(rows, columns[chosen])
                 continue
             larger, known = frame.update(rows)
-            if not larger.length:  # as after most bars that come alone: what was known is
-                for columns, _ in folds:
-                    out[columns] = self._held[columns, None]
+            if larger is None:  # as after most bars that come alone: what was known is
+                for chosen, _ in folds:
+                    out[chosen] = self._held[chosen, None]
                 continue
-            for columns, fold in folds:
+            for chosen, fold in folds:
                 # The value of the last complete larger bar: what was known before, then what became known.
-                values = np.empty((columns.stop - columns.start, larger.length + 1))
-                values[:, 0] = self._held[columns]
-                part = np.empty((columns.stop - columns.start, larger.length))
-                fold(larger, part)
+                values = np.empty((chosen.stop - chosen.start, larger.length + 1))
+                values[:, 0] = self._held[chosen]
+                part = np.empty((chosen.stop - chosen.start, larger.length))
+                fold(larger, list(part))
                 values[:, 1:] = part
-                out[columns] = values[:, known]
-                self._held[columns] = values[:, -1]
-        return out.T
+                out[chosen] = values[:, known]
+                self._held[chosen] = values[:, -1]
 
 
 def column_names(features: Sequence[FeatureSettings]) -> list[str]:
