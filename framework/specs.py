@@ -160,7 +160,10 @@ class LiveVenue:
 
     Attributes:
         data: The data client's factory, a class of the engine's `DataClientFactory`, and its config.
-        execution: The execution client's factory and its config.
+        execution: The execution client's factory and its config. A client written in Python that lets orders
+            wait, for its pace or for a connection, calls its own `recalled(client_order_id)` right before
+            each is written to the wire: the node gives it that function, and it says why the order must not
+            leave any more, because of a latch that came meanwhile, or gives an empty string.
         statement: Asks the venue what the account has; called every few seconds, outside the node's loop, and
             to prove that an account is flat. For a client that is not written in Python; one that is has
             report hooks, which are asked instead. It must be the venue's answer and no memory of it, and

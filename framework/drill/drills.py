@@ -33,6 +33,9 @@ RESTING = 300
 PATIENCE = 30.0
 QUIET = 1.0
 """Seconds in which a latched node must not send anything."""
+ON_ITS_WAY = 2.0
+"""Seconds in which what left before a latch may still arrive. Invariant I5 judges every order in them, by
+when it was intended and when it arrived."""
 
 
 def simulator_of(plugins: Plugins, name: str | None) -> tuple[str, SimulatorSpec]:
@@ -149,6 +152,7 @@ def _pull(
     outside.flatten(site.state, "all", who="drill", why="a drill")
     _until(lambda: not site.exchange.truth()["positions"], "a position is left at the exchange")
     outcome.measured["flat"] = time.monotonic() - began
+    time.sleep(max(0.0, began + ON_ITS_WAY - time.monotonic()))
     _holds(site, outcome, "under the latch")
     said("starting again: the latch has to hold")
     site.end_node(politely=True)

@@ -15,6 +15,7 @@ from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from framework.engine.books import Entries
 from framework.errors import RunError
+from framework.risk.gate import exits
 from framework.risk.rule import Approve, Deny, Proposal, Resize
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class Desk:
         self._door = door
         self._entries = books.entries[strategy_id]
         self._closing: dict[PositionId, ClientOrderId] = {}
+        self._leave: set[ClientOrderId] = set()
         self._exits = Entries(books.cache)
         self._judged = gate.covers(strategy_id)
 
@@ -141,7 +143,7 @@ class Desk:
             self._deny([order], verdict.reason)
             self.gate.settle()
             return None
-        self._approve(order)
+        self._approve(order, proposal)
         self._closes(order, proposal, position_id)
         if isinstance(verdict, Approve):
             self.gate.sent(proposal)
@@ -182,7 +184,7 @@ class Desk:
                 sizes[order.client_order_id] = verdict.quantity
                 proposal = replace(proposal, quantity=verdict.quantity)
             # Counted before its sisters are judged: a list must not pass a limit that its orders would not.
-            self._approve(order)
+            self._approve(order, proposal)
             self.gate.sent(proposal)
         if all(order.quantity == sizes[order.client_order_id] for order in orders):
             return orders
@@ -232,6 +234,18 @@ class Desk:
     def take_back(self, order: Any) -> None:
         """Know an order of an earlier session: it counts as working until the engine says that it is over."""
         self._approve(order)
+
+    def recalled(self, client_order_id: ClientOrderId) -> str:
+        """Why an approved order, or a change of one, must not leave any more; an empty string while it may.
+
+        Between the gate and the wire an order can wait, for the venue's pace or for a connection. A latch
+        that came meanwhile holds for it as for one that is made now.
+        """
+        order: Any = self._books.cache.order(client_order_id)
+        if order is None or not self.gate.kill.armed:
+            return ""
+        leaves = client_order_id in self._leave or order.is_reduce_only  # of an earlier session
+        return self.gate.recalls(self.strategy_id, str(order.instrument_id.venue), leaves=leaves)
 
     def cancels(self, orders: int) -> None:
         """Count cancels that are about to leave."""
@@ -433,9 +447,11 @@ class Desk:
         """True when the gate has anything to ask of the order."""
         return self._judged or order.is_reduce_only or self.gate.kill.armed
 
-    def _approve(self, order: Any) -> None:
+    def _approve(self, order: Any, proposal: Proposal | None = None) -> None:
         client_order_id = order.client_order_id
         self.approved.add(client_order_id)
+        if proposal is not None and exits(proposal):
+            self._leave.add(client_order_id)
         if not order.is_reduce_only:
             self._entries.add(client_order_id, order)
         elif order.order_type == OrderType.MARKET:

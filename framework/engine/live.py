@@ -25,7 +25,7 @@ from nautilus_trader.live import (
     LiveRiskEngineConfig,
     SubmissionRecoveryPolicy,
 )
-from nautilus_trader.model import AccountType, Currency, Money, OmsType, TraderId, Venue
+from nautilus_trader.model import AccountType, ClientOrderId, Currency, Money, OmsType, TraderId, Venue
 
 from framework.engine import restore
 from framework.engine.assembly import Assembly, Host, assemble, engine_ids, said
@@ -112,6 +112,14 @@ class LiveRun:
         self.errors.append(error)
         self.parts.gate.kill.close(f"the node failed: {error}")
         self.handle.stop()
+
+    def recalled(self, name: str) -> str:
+        """Why an order on its way to a venue must not leave any more; an empty string while it may."""
+        client_order_id = ClientOrderId(name)
+        for desk in self.parts.desks.values():
+            if client_order_id in desk.approved:
+                return desk.recalled(client_order_id)
+        return ""
 
     def halt(self, scope: str, reason: str, by: str) -> None:
         """Latch a strategy's `id:` or `*`: from now on only exits pass, and what is working is cancelled."""
@@ -265,6 +273,7 @@ def build(
         pulse=pulse,
     )
     made.append(run)
+    venues.recalled = run.recalled
     restore.put_back(left, parts)
     return run
 

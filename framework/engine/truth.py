@@ -40,9 +40,14 @@ class Question:
 
 
 class Venues:
-    """The venues of a node that can be asked."""
+    """The venues of a node that can be asked.
+
+    Attributes:
+        recalled: Says why an order on its way must not leave any more; given to every client in Python.
+    """
 
     def __init__(self) -> None:
+        self.recalled: Callable[[str], str] = lambda _: ""
         self._clients: dict[str, ExecutionClient] = {}
         self._statements: dict[str, Callable[[], Statement]] = {}
 
@@ -77,6 +82,7 @@ class Venues:
                         raise
 
                 client._connect = connecting  # noqa: SLF001 - the hook's name
+                client.recalled = lambda order: self.recalled(order)  # noqa: PLW0108 - what it is by then
                 clients[name] = client
                 return clients[name]
 

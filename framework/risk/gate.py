@@ -285,15 +285,27 @@ class Gate:
             return Resize(sized.quantity, sizing), sizer
         return verdict, limit
 
-    def _stopped(self, proposal: Proposal) -> str:
-        """Why nothing of the kind may be sent at all, or an empty string."""
+    def recalls(self, strategy_id: str, venue: str, *, leaves: bool) -> str:
+        """Why an approved order that has not left yet must not leave any more, or an empty string.
+
+        Args:
+            strategy_id: Whose it is.
+            venue: Where it would go.
+            leaves: Whether it is one that a latch lets through, as `exits` says.
+        """
         if self.kill.closed:
             return self.kill.closed
-        latch = self.kill.holds(proposal.strategy_id, str(proposal.instrument_id.venue))
-        if latch and not proposal.reduces:
-            return f"{HALTED} {latch.rule}: {latch.reason}"
-        if latch and _outlives(proposal.order):
-            return f"{HALTED} {latch.rule}: {latch.reason}; an exit that rests has to be reduce-only"
+        latch = None if leaves else self.kill.holds(strategy_id, venue)
+        return f"{HALTED} {latch.rule}: {latch.reason}" if latch else ""
+
+    def _stopped(self, proposal: Proposal) -> str:
+        """Why nothing of the kind may be sent at all, or an empty string."""
+        stopped = self.recalls(
+            proposal.strategy_id, str(proposal.instrument_id.venue), leaves=exits(proposal)
+        )
+        if stopped:
+            resting = proposal.reduces and not self.kill.closed
+            return f"{stopped}; an exit that rests has to be reduce-only" if resting else stopped
         return self._pulse.doubt(proposal) if self._pulse is not None else ""
 
     def _smallest(
@@ -389,10 +401,13 @@ class Gate:
         )
 
 
-def _outlives(order: Any) -> bool:
-    """Whether the order can still fill when the position that it reduces now is gone, and open another."""
+def exits(proposal: Proposal) -> bool:
+    """Whether a latch lets it through: it reduces, and cannot fill later and open another position."""
+    if not proposal.reduces:
+        return False
+    order = proposal.order
     at_once = order.order_type == OrderType.MARKET or order.time_in_force in AT_ONCE
-    return not (at_once or order.is_reduce_only)
+    return bool(at_once or order.is_reduce_only)
 
 
 def _size(verdict: Resize) -> Decimal:

@@ -126,7 +126,6 @@ class Node:
             env=self.environment,
             stdout=log,
             stderr=log,
-            preexec_fn=_listen,  # noqa: PLW1509 - no threads here
         )
         log.close()
         if wait:
@@ -189,11 +188,6 @@ class Node:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.kill()
-
-
-def _listen():
-    """A background shell has its children ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

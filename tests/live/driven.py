@@ -118,6 +118,12 @@ class Driven(Strategy):
         time.sleep(seconds)
         self.say("awake")
 
+    def do_send_and_sleep(self, seconds, **order):
+        """An order and an exit in a handler that goes on: neither has left before it is over."""
+        self.do_submit(**order)
+        self.do_close()
+        self.do_sleep(seconds)
+
     def do_fail(self):
         raise LookupError("as it was told")
 

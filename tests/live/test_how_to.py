@@ -4,9 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "trade-live.md"
 
 
+@pytest.mark.slow
 def test_the_node_of_the_how_to_runs(exchange, node_on, until):
     node = node_on(exchange)
     written = re.search(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]

@@ -102,6 +102,21 @@ def test_a_kill_holds_while_the_loop_is_busy(exchange, node_on):
     assert exchange.truth()["orders"] == []
 
 
+def test_a_kill_holds_for_an_order_that_has_not_left_and_its_exit_leaves(exchange, node_on, until):
+    node = node_on(exchange, guard={"patience": 60}).start()
+    node.do("submit", side="BUY", qty="10", name="A-1")
+    node.wait("OrderFilled", id="A-1")
+    node.do("send_and_sleep", seconds=4, side="BUY", qty="20", price="1.05000", name="A-2")
+    node.wait("sleeping")
+    assert kill(node).returncode == 0
+    assert not node.heard(said="awake")
+    reason = node.wait("OrderRejected", id="A-2")["reason"]
+    assert "NOT_SENT" in reason
+    assert "halted by" in reason
+    until(lambda: exchange.position() == "0", node.log)
+    assert "A-2" not in exchange.arrivals()
+
+
 @pytest.mark.parametrize("quantity", ["100", "10000"])
 def test_a_reduce_only_order_has_something_to_reduce(exchange, node_on, quantity):
     node = node_on(exchange).start()

@@ -59,7 +59,7 @@ def test_positions_and_orders_come_back_to_the_strategy_that_sent_them(exchange,
     assert node.stop() == 0, node.log()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_an_order_of_unknown_fate_is_asked_about_and_never_sent_again(exchange, node_on, until, when):
     node = node_on(exchange, venue={"timeout": "5s", "window": "1s"}).start()
     exchange.fault("timeout", on="submit", when=when, seconds=30)

@@ -12,6 +12,7 @@ from nautilus_trader.model import InstrumentId, OrderSide, OrderType, Quantity, 
 
 from framework import APPROVE, Deny, Flatten, Halt, Mark, PluginConfig, Proposal, Resize, RiskRule
 from framework.risk.gate import BoundRule, Gate
+from framework.risk.kill import Latch
 
 INSTRUMENT = SimpleNamespace(id=InstrumentId.from_str("EUR/USD.SIM"))
 
@@ -447,3 +448,14 @@ def test_a_rule_that_breaks_over_what_it_kept_stops_everything():
     made = bench(Counts())
     assert made.gate.recall({"rule-0": {"count": "broken"}}) == {}
     assert made.gate.kill.latches
+
+
+def test_an_order_on_its_way_is_recalled_by_a_latch_and_an_exit_only_by_the_end_of_the_node():
+    gate = bench(Says()).gate
+    assert gate.recalls("trend", "SIM", leaves=False) == ""
+    gate.kill.latch(Latch("trend", "enough", "anna", 5))
+    assert gate.recalls("trend", "SIM", leaves=False) == "halted by anna: enough"
+    assert gate.recalls("trend", "SIM", leaves=True) == ""
+    assert gate.recalls("fade", "SIM", leaves=False) == ""
+    gate.kill.close("the node failed")
+    assert gate.recalls("trend", "SIM", leaves=True) == "the node failed"

@@ -285,6 +285,7 @@ def test_the_trading_socket_comes_back(sim, node, until):
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_bars_come_from_klines(sim, node):
     sim.quote("60005.0", "60005.1", last_size="2")
     bar = node.wait("bar", seconds=75)

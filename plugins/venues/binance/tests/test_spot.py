@@ -269,6 +269,7 @@ def framework(spot, folder):
 
 
 @pytest.mark.slow  # 40 s: flatten asks Binance for half a minute before it says that nobody answers
+@pytest.mark.waits
 def test_a_live_node_on_spot_buys_and_is_closed_without_an_answer_of_what_is_held(spot, tmp_path, until):
     start = framework(spot, tmp_path)
     log = (tmp_path / "log.txt").open("w+")

@@ -44,6 +44,7 @@ def sent_once(truth):
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 @pytest.mark.parametrize(("before", "after"), [(3, 2), (2, 3)], ids=["autumn", "spring"])
 def test_a_node_trades_through_the_change(rig_with, node_on, change_in, before, after):
     change = change_in(45, before, after)
@@ -103,6 +104,7 @@ def test_a_node_trades_through_the_change(rig_with, node_on, change_in, before, 
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 @pytest.mark.parametrize(("before", "after"), [(3, 2), (2, 3)], ids=["autumn", "spring"])
 def test_a_clock_that_is_set_wrong_after_the_change_stops_the_node_until_it_is_corrected(
     rig_with, node_on, change_in, before, after
@@ -142,6 +144,7 @@ def test_a_clock_that_is_set_wrong_after_the_change_stops_the_node_until_it_is_c
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 @pytest.mark.parametrize(("before", "after"), [(3, 2), (2, 3)], ids=["autumn", "spring"])
 def test_in_a_quiet_market_nothing_is_sent_until_a_tick_has_proven_the_new_time(
     rig_with, node_on, change_in, before, after

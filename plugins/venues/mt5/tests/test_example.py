@@ -11,6 +11,7 @@ EXAMPLE = Path(__file__).parents[4] / "examples" / "mt5_btcusd" / "run.py"
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_the_example_trades_and_ends_well():
     if not EXAMPLE.exists():
         pytest.skip("the examples come with the checkout")

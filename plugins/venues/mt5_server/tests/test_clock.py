@@ -84,6 +84,7 @@ def zone_file(path, changes):
     path.write_bytes(header + struct.pack(">l", at) + b"\1" + kinds + b"SUM\0WIN\0")
 
 
+@pytest.mark.slow
 def test_a_change_to_winter_time_in_the_middle_of_a_session(rig_with, wait, tmp_path, monkeypatch, websocket):
     """Server and broker run through the change, in a zone made for this test."""
     change = int(time.time()) + 9

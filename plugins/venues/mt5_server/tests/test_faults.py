@@ -165,7 +165,10 @@ def kills(rig, wait, seed, rounds):
     return sent
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 8))])
+MORE = (pytest.mark.slow, pytest.mark.more)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=MORE) for n in range(2, 8))])
 def test_a_server_killed_at_any_moment_sends_nothing_twice_and_loses_nothing(rig_with, wait, seed):
     rig = rig_with(limits__settle_seconds=0.5)
     sent = kills(rig, wait, seed, 3 if seed == 1 else 10)

@@ -405,6 +405,7 @@ def test_a_node_killed_again_and_again_finds_everything_as_it_is(market, node_on
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_an_outage_of_twenty_seconds_rejects_nothing_that_was_taken(market, node_on):
     node = node_on(market, timeout="500ms", window="2s")
     market.fault("timeout", on="submit", when="after", seconds=1)

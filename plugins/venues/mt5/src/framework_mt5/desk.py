@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from nautilus_trader.common import Logger
     from nautilus_trader.live import ModifyOrder, QueryOrder
-    from nautilus_trader.live.clients import ExecutionClient
 
     from framework_mt5.config import Mt5Config
+    from framework_mt5.execution import Mt5ExecutionClient
     from framework_mt5.knowledge import Knowledge
     from framework_mt5.reports import Row
     from framework_mt5.rest import Rest
@@ -54,7 +54,7 @@ class Desk:
 
     def __init__(
         self,
-        client: ExecutionClient,
+        client: Mt5ExecutionClient,
         settings: Mt5Config,
         listed: Mapping[str, Any],
         *,
@@ -148,10 +148,15 @@ class Desk:
             until = time.time() + self._rest.offset + self._window
             body["valid_until"] = iso(until)
             try:
-                outcome = (
-                    {"state": "rejected", "answer": {"comment": "cancelled before it was sent"}}
-                    if known.cancel
-                    else await self._rest.send("POST", "order", body=body)
+                outcome = await self._rest.send(
+                    "POST",
+                    "order",
+                    body=body,
+                    unless=lambda: (
+                        "cancelled before it was sent"
+                        if known.cancel
+                        else self._client.recalled(name) or self._closed()
+                    ),
                 )
                 while not self._settled(name, outcome):
                     outcome = await self._found(name, until)
@@ -218,7 +223,12 @@ class Desk:
             while reason is None and not known.over:
                 known.changed = time.monotonic()
                 try:
-                    answer = await self._rest.send("PATCH", self.address(order, name), body=body)
+                    answer = await self._rest.send(
+                        "PATCH",
+                        self.address(order, name),
+                        body=body,
+                        unless=lambda: self._client.recalled(name) or None,
+                    )
                     if answer["state"] == "rejected":
                         reason = f"{answer['answer'].get('retcode')}: {answer['answer'].get('comment')}"
                     elif answer["state"] == "done":
@@ -226,6 +236,7 @@ class Desk:
                         return
                 except (NotSent, Refused) as error:
                     reason = str(error)
+                    self.news.set()  # an attempt before this one may have arrived
                 except Unknown as error:
                     self._log.warning(
                         f"whether {name} was changed is not known, it is asked for again: {error}"

@@ -22,6 +22,8 @@ from framework_mt5.rest import NotSent, Refused, Rest, Unknown, iso
 from framework_mt5.stream import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nautilus_trader.common import Clock
     from nautilus_trader.live import (
         BatchCancelOrders,
@@ -82,6 +84,8 @@ class Mt5ExecutionClient(ExecutionClient):
     ) -> None:
         settings = config.settings
         self._settings = settings
+        self.recalled: Callable[[str], str] = lambda _: ""
+        """Set by the node: why an order must not leave any more."""
         self._rest = Rest(settings, f"{trader_id}/{uuid.uuid4().hex}")
         self._instruments = Mt5Instruments(self._rest, name, settings.symbols)
         hedging = settings.oms == "hedging"

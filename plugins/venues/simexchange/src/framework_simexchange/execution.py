@@ -39,7 +39,7 @@ from framework_simexchange.rest import NotSent, Refused, Rest, Unknown
 from framework_simexchange.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from nautilus_trader.common import Clock
     from nautilus_trader.live import (
@@ -107,6 +107,8 @@ class SimExchangeExecutionClient(ExecutionClient):
         trader_id: TraderId,
     ) -> None:
         settings = config.settings
+        self.recalled: Callable[[str], str] = lambda _: ""
+        """Set by the node: why an order must not leave any more."""
         self._rest = Rest(settings)
         self._instruments = SimExchangeInstruments(self._rest, name)
         self._hedging = settings.oms == "hedging"
@@ -305,7 +307,11 @@ class SimExchangeExecutionClient(ExecutionClient):
                     "POST",
                     "/v1/orders",
                     body=body,
-                    unless=lambda: "cancelled before it was sent" if known.cancel else self._closed(),
+                    unless=lambda: (
+                        "cancelled before it was sent"
+                        if known.cancel
+                        else self.recalled(name) or self._closed()
+                    ),
                 )
         except NotSent as error:
             self._knowledge.never(name, f"NOT_SENT: {error}")
@@ -354,7 +360,13 @@ class SimExchangeExecutionClient(ExecutionClient):
             reason = None if self._lease.lost is None else f"{FENCED}: {self._lease.lost}"
             if reason is None:
                 async with known.lock:
-                    self._learn([(await self._rest.send("PATCH", f"/v1/orders/{name}", body=body))["order"]])
+                    answer = await self._rest.send(
+                        "PATCH",
+                        f"/v1/orders/{name}",
+                        body=body,
+                        unless=lambda: self.recalled(name) or None,
+                    )
+                    self._learn([answer["order"]])
         except (NotSent, Refused) as error:
             reason = str(error)
         except Unknown as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,19 @@ from framework_simexchange.pace import Breaker, Pace
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
     from framework_simexchange.config import SimExchangeConfig
 
 ATTEMPTS = 4
+_unless: ContextVar[Callable[[], str | None]] = ContextVar("unless", default=lambda: None)
 AT_ONCE = 16
 """Requests under way at the same time, urgent ones aside; the others are not even signed yet."""
 FIRST_PAUSE = 0.1
 DEFAULT_RETRY_AFTER = 1.0
+UNKNOWN_NS = 2**62
+"""More nanoseconds than any two clocks are apart."""
 
 
 class Unknown(Exception):  # noqa: N818 - a state of knowledge, not a malfunction
@@ -75,6 +82,24 @@ class Credentials:
         return Credentials(settings.key.reveal(), settings.secret.reveal())
 
 
+class Connector(aiohttp.TCPConnector):
+    """Asks for the last word when there is a connection: opening one can take long, and writing follows."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - its own
+    ) -> Connection:
+        """A connection for a request that may still leave; `NotSent` when it may not."""
+        connection = await super().connect(req, traces, timeout)
+        reason = _unless.get()()
+        if reason is not None:
+            connection.release()
+            raise NotSent(reason)
+        return connection
+
+
 class Rest:
     """One account's requests: signed, paced, timed out, and stopped while the exchange does not answer."""
 
@@ -89,11 +114,12 @@ class Rest:
         self.breaker = Breaker()
         self._trouble = ""
         self.offset_ns = 0
+        self._doubt_ns = UNKNOWN_NS
         self.token: int | None = None
 
     def open(self) -> None:
         """Make the connection pool; nothing is connected before the first request."""
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        self._session = aiohttp.ClientSession(connector=Connector(limit=0))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -140,7 +166,11 @@ class Rest:
         before = time.time_ns()
         answer = await self.get("/v1/time")
         after = time.time_ns()
-        self.offset_ns = int(answer["ns"]) - (before + after) // 2
+        found, doubt = int(answer["ns"]) - (before + after) // 2, (after - before) // 2
+        # An answer that was long under way, or that a busy loop took late, tells little of a clock. What is
+        # known better stays, unless the answer rules it out.
+        if doubt <= self._doubt_ns or abs(found - self.offset_ns) > doubt + self._doubt_ns:
+            self.offset_ns, self._doubt_ns = found, doubt
         return self.offset_ns
 
     async def get(
@@ -161,7 +191,7 @@ class Rest:
             except Refused as refused:
                 if refused.code != OUTSIDE_WINDOW or attempt == attempts:
                     raise
-                self.offset_ns = refused.ns - time.time_ns()
+                self.offset_ns, self._doubt_ns = refused.ns - time.time_ns(), UNKNOWN_NS
             await asyncio.sleep(pause)
             pause *= 2
         raise AssertionError("unreachable")
@@ -178,7 +208,8 @@ class Rest:
     ) -> dict[str, Any]:
         """One request, once; urgent ones use the reserve and pass an open breaker.
 
-        `unless` is the last word before the wire, after all waiting: a reason it gives is a `NotSent`.
+        `unless` is the last word before the wire, after all waiting, that for a connection included: a reason
+        it gives is a `NotSent`.
 
         Raises:
             Refused: The exchange said no.
@@ -191,10 +222,11 @@ class Rest:
         if urgent:
             return await self._send(method, path, params, body)
         async with self._slots:
-            reason = unless()
-            if reason is not None:
-                raise NotSent(reason)
-            return await self._send(method, path, params, body)
+            token = _unless.set(unless)
+            try:
+                return await self._send(method, path, params, body)
+            finally:
+                _unless.reset(token)
 
     async def _send(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
