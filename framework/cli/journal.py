@@ -114,6 +114,7 @@ def show(
         _print(row, as_json=as_json)
         after = row.seq
     if follow:
+        sys.stdout.flush()  # a pipe is told what there is before anything is waited for
         for row in reading.follow(file, after=after, **wanted):
             _print(row, as_json=as_json)
             sys.stdout.flush()

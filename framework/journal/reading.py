@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from framework.journal.heads import Mark
+
 BATCH = 2_000
 COLUMNS = "seq, ts, kind, session, strategy, order_id, body, hash"
 PATIENCE = 5_000
@@ -125,6 +127,30 @@ def base_of(connection: apsw.Connection) -> End:
     return base
 
 
+def is_empty(path: Path) -> bool:
+    """True when there is no file, or one whose writer was killed before it held a table.
+
+    SQLite makes the file in two steps: the first page under a rollback journal, then the tables in the log.
+    Between them a reader is refused, since it may not roll back, and what it would roll back is nothing.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    try:
+        connection = _connect(path)
+        try:
+            tables: int = connection.execute("SELECT count(*) FROM sqlite_master").get
+        finally:
+            connection.close()
+    except apsw.Error:
+        return False  # something is in it; whoever reads it says what
+    return tables == 0
+
+
+def never_written(path: Path, mark: Mark | None) -> bool:
+    """True when no row ever was in the journal: none is there, and its mark knows of none."""
+    return not (mark and mark.written.count) and is_empty(path)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[apsw.Connection]:
     """A connection that can only read.
@@ -133,14 +159,14 @@ def opened(path: Path) -> Iterator[apsw.Connection]:
         JournalError: There is no such file, or it is no journal.
     """
     if not path.is_file():
-        raise JournalError("there is no journal", where=str(path), remedy="Name the journal.db of a node.")
+        raise no_row(path)
     connection = _connect(path)
     try:
         connection.set_busy_timeout(PATIENCE)
         try:
             base_of(connection)
         except (apsw.Error, ValueError, KeyError) as error:
-            raise _unreadable(path, error) from None
+            raise (no_row(path) if is_empty(path) else _unreadable(path, error)) from None
         yield connection
     finally:
         connection.close()
@@ -175,6 +201,17 @@ def _query(
     except (apsw.Error, UnicodeDecodeError) as error:
         return rows, error
     return rows, None
+
+
+def no_row(path: Path) -> JournalError:
+    """There is no file, or no row ever was in it."""
+    if not path.is_file():
+        return JournalError("there is no journal", where=str(path), remedy="Name the journal.db of a node.")
+    return JournalError(
+        "there is no journal: the file holds nothing, as when a process is killed while it makes it",
+        where=str(path),
+        remedy="Start the node: it goes on with this file, and says so if there ever were rows in it.",
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> JournalError:

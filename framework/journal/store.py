@@ -30,7 +30,7 @@ from framework.journal.heads import (
     sync_folder,
     write_day,
 )
-from framework.journal.reading import base_of, end_of
+from framework.journal.reading import base_of, end_of, never_written
 from framework.journal.rows import GENESIS, KINDS, LONGEST_BODY, Kind, Row, canonical, chained
 
 if TYPE_CHECKING:
@@ -442,7 +442,7 @@ def _trusted(path: Path, key: bytes | None) -> Mark | None:
     from framework.journal.verify import verify  # noqa: PLC0415 - verify reads what this module writes
 
     mark = _mark(path, key)
-    if mark is None and _is_empty(path):
+    if never_written(path, mark):
         return None
     verdict = verify(path, key=key, archives=False)
     wrong = [finding for finding in verdict.errors if finding.check != "tail"]
@@ -464,18 +464,6 @@ def _mark(path: Path, key: bytes | None) -> Mark | None:
             where=str(mark_path(path)),
             remedy="framework journal verify says more, and --repair saves what is intact.",
         ) from None
-
-
-def _is_empty(path: Path) -> bool:
-    """True when there is no file, or one that a process was killed over before it held a table."""
-    if not path.exists() or path.stat().st_size == 0:
-        return True
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        tables: int = connection.execute("SELECT count(*) FROM sqlite_master").get
-    finally:
-        connection.close()
-    return tables == 0
 
 
 def _refuse_name(what: str, name: str) -> None:

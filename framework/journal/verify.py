@@ -31,7 +31,7 @@ from framework.journal.heads import (
     read_days,
     read_mark,
 )
-from framework.journal.reading import base_of, opened, read
+from framework.journal.reading import base_of, is_empty, never_written, no_row, opened, read
 from framework.journal.rows import GENESIS
 
 if TYPE_CHECKING:
@@ -114,15 +114,17 @@ def verify(
         on_row: Told the `seq` of every row, for a progress bar.
 
     Raises:
-        JournalError: There is no such file.
+        JournalError: There is no such file, or nothing was ever in it.
     """
     walk = _Walk(on_row)
     mark = _mark(path, key, walk)
     before = {head.day for head in read_days(path, key) if isinstance(head, DayHead)}
-    if not path.is_file():
-        if mark is None or not mark.written.count:
-            raise JournalError("there is no journal", where=str(path), remedy="Name a node's journal.")
-        walk.error("file", path.name, f"it is gone, and there were {mark.written.count} rows in it")
+    if never_written(path, mark) and not walk.findings:
+        raise no_row(path)
+    if is_empty(path):
+        gone = "holds nothing" if path.is_file() else "is gone"
+        rows = f", and there were {mark.written.count} rows in it" if mark else ""
+        walk.error("file", path.name, f"it {gone}{rows}")
         return walk.verdict(path)
     try:
         with opened(path) as connection:

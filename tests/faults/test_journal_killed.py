@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from framework.errors import JournalError
 from framework.journal import Journal, read, verify
 
 WRITER = textwrap.dedent("""
@@ -69,37 +70,91 @@ def test_ten_kills_lose_nothing_acknowledged(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.parametrize("seed", range(2, 10))
 def test_two_hundred_kills_lose_nothing_acknowledged(tmp_path, seed):
     kill(tmp_path / "journal.db", 25, seed)
 
 
-@pytest.mark.parametrize("line", range(1, 12))
-def test_a_kill_at_any_step_of_making_a_journal_leaves_one_that_opens(tmp_path, line):
-    """The process kills itself when it comes to the n-th of the calls that make a journal."""
-    script = textwrap.dedent("""
-        import os, signal, sys
-        from pathlib import Path
-        from framework.journal import Journal
-        left = int(sys.argv[2])
+BIRTH = textwrap.dedent("""
+    import itertools, os, signal, sys
+    from pathlib import Path
+    import apsw
+    from framework.journal import Journal
 
-        def profile(frame, event, argument):
-            global left
-            left -= event == "c_call" and type(getattr(argument, "__self__", None)).__name__ == "Connection"
-            if left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+    left = 0
 
-        sys.setprofile(profile)
-        journal = Journal.open(Path(sys.argv[1]), session="s1")
-        sys.setprofile(None)
-        os.kill(os.getpid(), signal.SIGKILL)
-    """)
-    path = tmp_path / "journal.db"
-    done = subprocess.run([sys.executable, "-c", script, path, str(line)], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    with Journal.open(path, session="s2") as journal:
-        journal.append("intent", {})
-    assert verify(path).errors == ()
+    def step(result):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    class Killing(apsw.VFS):
+        def __init__(self):
+            super().__init__("killing", "unix", makedefault=True)
+
+        def xOpen(self, name, flags):
+            return step(File(name, flags))
+
+        def xDelete(self, name, sync):
+            return step(super().xDelete(name, sync))
+
+    class File(apsw.VFSFile):
+        def __init__(self, name, flags):
+            super().__init__("unix", name, flags)
+
+        def xWrite(self, content, offset):
+            return step(super().xWrite(content, offset))
+
+        def xSync(self, flags):
+            return step(super().xSync(flags))
+
+        def xTruncate(self, size):
+            return step(super().xTruncate(size))
+
+    vfs = Killing()
+    folder = Path(sys.argv[1])
+    for number in itertools.count(1):
+        child = os.fork()
+        if not child:
+            left = number
+            Journal.open(folder / f"{number:02}" / "journal.db", session="s1")
+            os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
+            break
+""")
+
+
+def rows_of(path):
+    """What `framework journal verify` makes of it: how many rows, or that there is no journal."""
+    try:
+        return verify(path).rows
+    except JournalError as error:
+        return error.message.partition(":")[0]
+
+
+def test_a_kill_after_any_step_of_making_a_journal_leaves_one_that_opens(tmp_path):
+    """The process kills itself after the n-th thing it did to a file of the journal, for every n there is."""
+    done = subprocess.run(
+        [sys.executable, "-c", BIRTH, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    births = sorted(tmp_path.iterdir())
+    kinds = set()
+    for birth in births:
+        path = birth / "journal.db"
+        kinds.add(frozenset(file.name.removeprefix("journal.db") for file in birth.iterdir()))
+        assert rows_of(path) in {"there is no journal", 0}, birth.name
+        with Journal.open(path, session="s2") as journal:
+            journal.append("intent", {})
+        assert verify(path).errors == (), birth.name
+        assert [row.kind for row in read(path)] == ["intent"], birth.name
+    # SQLite's own steps are in it: the first page under a rollback journal, the tables in the log.
+    assert {"", "-journal", ".lock", ".lock-journal"} in kinds
+    assert {"", "-wal", "-shm", ".lock", ".lock-journal"} in kinds
+    assert len(births) > 20
 
 
 SYNCS = textwrap.dedent("""

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import json
+import os
 import re
 import signal
 import subprocess
@@ -124,11 +125,10 @@ def test_a_follower_prints_rows_as_they_come_and_ends_with_ctrl_c(path):
         command = "from framework.cli import main; main()"
         follower = subprocess.Popen(
             [sys.executable, "-c", command, "journal", "show", path, "-f", "--json"],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell that runs the tests in the background has its children ignore Ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         journal.append("event", {"n": 2})
         assert [json.loads(follower.stdout.readline())["seq"] for _ in range(2)] == [1, 2]

@@ -267,7 +267,7 @@ def test_a_file_that_is_no_journal_is_refused(path, content):
         with pytest.raises(JournalError, match="cannot be opened|damaged"):
             Journal.open(path, session="s1")
         assert path.read_bytes() == content
-    with pytest.raises(JournalError, match="cannot be read"):
+    with pytest.raises(JournalError, match="cannot be read" if content else "there is no journal: the file"):
         list(read(path))
 
 
@@ -300,7 +300,7 @@ def test_a_journal_that_vanished_is_not_begun_again(written):
 
 def test_a_journal_emptied_by_somebody_is_not_begun_again(written):
     written.write_bytes(b"")
-    with pytest.raises(JournalError, match="damaged"):
+    with pytest.raises(JournalError, match="it holds nothing, and there were 7 rows"):
         Journal.open(written, session="s2")
 
 

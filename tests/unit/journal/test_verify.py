@@ -211,6 +211,7 @@ def test_a_changed_bit_is_found_wherever_it_changes_what_is_read(small, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_a_bit_of_every_fourth_byte(small, tmp_path):
     for journal in small:
         every_flip(journal, 4, 3, tmp_path)
