@@ -113,8 +113,13 @@ def test_few_bars_are_drawn_as_candles(opened):
     assert tab.run("document.querySelectorAll('#chart-prices .boxlayer path.box').length") == 200
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("dark", "width"),
+    [
+        (False, 390),
+        *(pytest.param(*view, marks=pytest.mark.slow) for view in [(True, 390), (False, 1280), (True, 1280)]),
+    ],
+)
 def test_the_console_is_silent_and_only_the_file_is_read(opened, dark, width):
     tab = opened(a_run(), dark=dark, width=width)
     assert tab.complaints == []
@@ -187,7 +192,10 @@ def test_the_drop_down_shows_another_instrument(opened):
     assert tab.run(label).startswith("Price of BBB.SIM")
 
 
-@pytest.mark.parametrize("name", ["short", "W" * 300, "a long name " * 30])
+@pytest.mark.parametrize(
+    "name",
+    ["W" * 300, *(pytest.param(name, marks=pytest.mark.slow) for name in ("short", "a long name " * 30))],
+)
 def test_nothing_is_wider_than_a_phone(opened, name):
     tab = opened(
         a_run(name=name, said=name, instruments=tuple(f"{name[:60]}{i}.SIM" for i in range(20))), width=390

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-risk-rule.md"
 FILE = re.compile(r"^<!-- file: (.+?) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_how_to_builds_a_rule_that_passes_its_kit(tmp_path):
     files = dict(FILE.findall(PAGE.read_text(encoding="utf-8")))
     assert len(files) == 3

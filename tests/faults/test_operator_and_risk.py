@@ -12,6 +12,7 @@ GUARD = {"use": "price_guard", "config": {"max_mark_age": "2s"}}
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 @pytest.mark.parametrize("seconds", [5, 60])
 def test_fault_06_stopped_and_continued_it_sends_nothing_on_old_prices(market, node_on, until, seconds):
     node = node_on(market, risk=[GUARD]).start()
@@ -100,6 +101,7 @@ def test_fault_23_a_latch_holds_while_the_loop_is_busy(market, node_on, until):
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_fault_23_nothing_is_called_flat_while_the_exchange_is_down(market, node_on, until):
     node = node_on(market).start()
     node.do("submit", side="BUY", qty="100", name="A-1")

@@ -299,6 +299,7 @@ def test_whatever_happens_a_recovery_finds_the_truth():
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_whatever_happens_a_recovery_finds_the_truth_at_length():
     run_state_machine_as_test(
         Recovery,

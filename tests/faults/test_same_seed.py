@@ -45,6 +45,7 @@ def test_the_same_seed_gives_the_same_journal_in_another_process(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_a_session_at_a_walking_pace_decides_what_the_backtest_decides(tmp_path):
     """Thirty seconds here; ten minutes were run once, and are in docs/explanation/reliability.md."""
     year = 361.9 * 86_400

@@ -33,5 +33,6 @@ def test_fault_01_killed_at_random_moments(storm_seed, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.more
 def test_fault_01_killed_at_random_moments_many_times(storm_batch, tmp_path):
     held(storm_batch, tmp_path, jobs=3)

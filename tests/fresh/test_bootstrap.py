@@ -218,8 +218,6 @@ def test_a_control_c_is_no_traceback(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # A shell that runs the tests in the background has its children ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     while "making" not in process.stderr.readline():
         assert process.poll() is None

@@ -375,6 +375,7 @@ def test_no_unapproved_order_reaches_the_venue_and_every_approved_one_does_once(
 
 
 @pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.parametrize("oms", ["netting", "hedging"])
 def test_six_hundred_flows_a_position_mode(catalog, venue, oms):
     seen: Counter[str] = Counter()

@@ -164,6 +164,7 @@ def test_strategies_that_raise_or_hang_are_stopped_alone(framework, alone, tmp_p
     framework("journal", "verify", node.parent / "state" / "journal.db")
 
 
+@pytest.mark.slow
 def test_a_strategy_that_floods_is_stopped_alone_and_stays_so(framework, alone, tmp_path):
     name = good()["id"]
     runaway = {"use": "runaway", "strategies": ["floods"], "config": {"window": "1s", "max_orders": 100}}

@@ -24,7 +24,15 @@ KEYS = {
     "result_hash",
 }
 
-pytestmark = pytest.mark.parametrize("node", NODES, ids=[node.parent.name for node in NODES])
+EVERY = pytest.mark.parametrize("node", NODES, ids=[node.parent.name for node in NODES])
+RUN = pytest.mark.parametrize(
+    "node",
+    [
+        pytest.param(node, id=node.parent.name, marks=[pytest.mark.slow] * (node.parent.name != "quickstart"))
+        for node in NODES
+    ],
+)
+"""Every day the one that most people copy; `.ci/run` runs them all."""
 
 
 def framework(*arguments, cwd=None):
@@ -44,10 +52,18 @@ def fresh_checkout(folder):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """The examples in a folder of their own, with the models that some of them need trained as they say."""
+    """The examples in a folder of their own."""
     folder = tmp_path_factory.mktemp("checkout")
     fresh_checkout(folder)
-    for recipe in sorted(folder.glob("examples/*/train.yaml")):
+    return folder / "examples"
+
+
+@pytest.fixture
+def placed(node, home):
+    """The example's file where what it needs has been made: a model, trained as it says."""
+    here = home / node.relative_to(EXAMPLES)
+    recipe = here.with_name("train.yaml")
+    if recipe.exists() and not recipe.with_name("registry").exists():
         key, registry = recipe.with_name("model.key"), recipe.with_name("registry")
         for words in (
             ("keygen", key),
@@ -56,7 +72,7 @@ def home(tmp_path_factory):
         ):
             done = framework("model", *words)
             assert done.returncode == 0, done.stderr
-    return folder / "examples"
+    return here
 
 
 def run(node, reports):
@@ -71,18 +87,13 @@ def results():
 
 
 @pytest.fixture
-def placed(node, home):
-    """The example's file where what it needs has been made."""
-    return home / node.relative_to(EXAMPLES)
-
-
-@pytest.fixture
 def result(placed, results, tmp_path_factory):
     if placed not in results:
         results[placed] = run(placed, tmp_path_factory.mktemp("reports"))
     return results[placed]
 
 
+@RUN
 def test_it_trades_and_reports(node, result):
     assert result.keys() >= KEYS
     assert result["fills"] > 0
@@ -93,6 +104,7 @@ def test_it_trades_and_reports(node, result):
         assert (report / f"{table}.parquet").is_file()
 
 
+@RUN
 def test_its_readme_states_what_the_run_gives(node, result):
     text = (node.parent / "README.md").read_text()
     row = re.search(r"^\| *(\d+) *\| *(\d+) *\| *(\d+) *\| *(-?[\d.]+) (\w+) *\|$", text, re.MULTILINE)
@@ -101,6 +113,7 @@ def test_its_readme_states_what_the_run_gives(node, result):
     assert (int(row[1]), int(row[2]), int(row[3]), row[4]) == given
 
 
+@RUN
 def test_its_profit_is_the_sum_of_its_positions_fills_and_fees(node, result):
     """Cash in less cash out, from the fills alone: every example ends flat."""
     import pyarrow.parquet as pq
@@ -117,21 +130,25 @@ def test_its_profit_is_the_sum_of_its_positions_fills_and_fees(node, result):
     )
 
 
+@RUN
 def test_another_process_gives_the_same_hash(placed, result, tmp_path):
     assert run(placed, tmp_path)["result_hash"] == result["result_hash"]
 
 
+@RUN
 def test_its_bundle_repeats_it(node, result, tmp_path):
     done = framework("node", "run", "--bundle", result["report"], "--json", "--report", tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["result_hash"] == result["result_hash"]
 
 
+@EVERY
 def test_its_readme_says_how_to_run_it(node):
     command = f"framework node run examples/{node.parent.name}/node.yaml"
     assert command in (node.parent / "README.md").read_text()
 
 
+@EVERY
 def test_each_command_of_its_readme_is_one(node):
     """The words after `framework`; what they do is run in the fixtures and in the tests of each command."""
     commands = re.findall(r"^framework (\w+ \w+)", (node.parent / "README.md").read_text(), re.MULTILINE)
@@ -140,6 +157,7 @@ def test_each_command_of_its_readme_is_one(node):
         assert framework(*command.split(), "--help").returncode == 0, command
 
 
+@EVERY
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # one of them walks forward
 def test_the_commands_of_its_readme_end_as_it_says(node, tmp_path, monkeypatch):
@@ -164,6 +182,7 @@ def test_the_commands_of_its_readme_end_as_it_says(node, tmp_path, monkeypatch):
             assert refused[refused.index("strategy ") :] in text, refused
 
 
+@EVERY
 @pytest.mark.slow
 def test_on_paper_it_sends_the_orders_of_the_backtest(node, placed):
     if not placed.with_name("train.yaml").exists():

@@ -165,6 +165,7 @@ def test_flatten_closes_what_is_open(running):
     assert shown["open_orders"] == 0
 
 
+@pytest.mark.slow
 def test_a_killed_node_leaves_a_journal_that_verifies_and_can_start_again(running):
     node, process = running
     time.sleep(1)
@@ -234,6 +235,7 @@ def installed(folder, name, source):
     return os.environ | {"PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 def test_a_difference_that_nothing_explains_fails_the_comparison(tmp_path):
     environment = installed(tmp_path / "plugin", "fickle", FICKLE)
     bars = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"
@@ -285,6 +287,7 @@ def register_strategies():
 """
 
 
+@pytest.mark.slow
 def test_a_strategy_that_raises_is_halted_alone(tmp_path):
     environment = installed(tmp_path / "plugin", "breaks", BROKEN)
     bars = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"

@@ -125,7 +125,11 @@ class Node:
 @pytest.fixture
 def node(tmp_path, environment):
     node = Node(tmp_path, environment)
-    command = [sys.executable, "-m", "framework", "node", "run", str(node.path), "--mode", "paper", "-q"]
+    # Under nohup, as a machine may run the tests, it is ignored, and so the node would leave it alone.
+    code = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from framework.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "node", "run", str(node.path), "--mode", "paper", "-q"]
     node.process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,  # in a terminal SIGHUP says that the terminal was closed
@@ -133,8 +137,6 @@ def node(tmp_path, environment):
         stdout=subprocess.DEVNULL,
         text=True,
         env=environment,
-        # Under nohup, as a machine may run the tests, it is ignored, and so the node would leave it alone.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     )
     heartbeat = tmp_path / "state" / "heartbeat.json"
     node.until(lambda: heartbeat.exists() and json.loads(heartbeat.read_text())["state"] == "running")

@@ -171,6 +171,7 @@ def assert_clean(name, text):
         assert form not in text, f"{form!r} is in {name}"
 
 
+@pytest.mark.slow
 def test_credentials_are_in_nothing_that_a_session_leaves(framework, tmp_path):
     node = written(tmp_path)
     ran = framework("node", "run", node, "--mode", "paper", "--speed", "max", "--json")
@@ -235,7 +236,13 @@ def test_what_the_vault_and_the_keyring_hold_is_in_nothing_either(framework, tmp
         assert_clean(name, text)
 
 
-@pytest.mark.parametrize("ends", ["at the start", "in the hook", "as a run error"])
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "at the start",
+        *(pytest.param(end, marks=pytest.mark.slow) for end in ("in the hook", "as a run error")),
+    ],
+)
 def test_an_exception_that_holds_a_credential_is_told_without_it(framework, tmp_path, ends):
     node = written(tmp_path, ends=ends)
     for more in ([], ["--json"]):

@@ -232,6 +232,7 @@ def test_a_node_that_dies_is_started_again_and_one_that_was_stopped_is_not(start
     assert beat(node)["pid"] == again["pid"]
 
 
+@pytest.mark.slow
 def test_a_strategy_stuck_in_c_is_disabled_from_outside_and_the_others_trade_after_a_restart(start, tmp_path):
     bars = "EUR/USD.SIM-1-HOUR-LAST-EXTERNAL"
     stuck = {"id": "stuck", "use": "stuck", "config": {"bar_type": bars}}

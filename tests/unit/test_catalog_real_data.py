@@ -62,6 +62,7 @@ def stored(catalog, stream, *columns, kind="bars"):
 OHLCV = ("open", "high", "low", "close", "volume")
 
 
+@pytest.mark.slow
 def test_twelve_years_of_lean_forex_hours_arrive_row_by_row(tmp_path):
     path = source("eurusd-oanda_1h_2007-2018.zip")
     settings = ImportSettings(

@@ -460,8 +460,6 @@ def test_ctrl_c_ends_a_run_at_once_with_no_report_and_no_traceback(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background has its children ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     deadline = time.monotonic() + 60
     while not flag.exists() and time.monotonic() < deadline and running.poll() is None:

@@ -78,6 +78,7 @@ def run_in_a_fresh_process(*names):
     return line.split()[1:]
 
 
+@pytest.mark.slow
 def test_who_takes_a_shared_limit_does_not_depend_on_the_process():
     outcomes = [run_in_a_fresh_process("a", "b", "c") for _ in range(4)]
     assert all(outcome == outcomes[0] for outcome in outcomes)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -268,15 +269,20 @@ def test_the_schema_describes_every_key_and_takes_the_file_that_says_everything(
             ), name
 
 
-def test_a_normal_file_loads_in_ten_milliseconds(node):
+def test_a_normal_file_is_loaded_about_as_fast_as_yaml_is_read(node):
+    """It is checked, typed and located in less than twice the time PyYAML takes to read the same text.
+
+    They take turns, so that a slow machine is slow for both.
+    """
     file = node(FULL)
-    load(file)
-    times = []
+    text = file.read_text(encoding="utf-8")
+    ours, theirs = [], []
     for _ in range(20):
-        start = time.process_time()
-        load(file)
-        times.append(time.process_time() - start)
-    assert min(times) < 0.010
+        for times, read in ((ours, lambda: load(file)), (theirs, lambda: yaml.load(text, yaml.SafeLoader))):
+            start = time.process_time()
+            read()
+            times.append(time.process_time() - start)
+    assert min(ours) < 2.0 * min(theirs)
 
 
 TOKENS = st.sampled_from(

@@ -231,6 +231,7 @@ def run_in_a_fresh_process(oms, every):
     return line.removeprefix("HASH ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("oms", ["NETTING", "HEDGING"])
 def test_fresh_processes_running_the_engine_agree_and_another_strategy_setting_differs(oms):
     first = run_in_a_fresh_process(oms, 7)

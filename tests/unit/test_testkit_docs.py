@@ -54,7 +54,13 @@ def run(package, *arguments):
     )
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] * (page != "tutorials/first-strategy-plugin.md"))
+        for page in PAGES
+    ],
+)
 def test_a_package_made_by_the_page_passes_its_tests(page, tmp_path):
     done = run(followed(page, tmp_path), "pytest", "-q", "-W", "error", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr

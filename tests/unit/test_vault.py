@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import random
-import resource
 import select
 import stat
 import subprocess
@@ -459,14 +458,16 @@ def test_a_full_disk_leaves_the_old_file(path):
     Vault(path).set("key", "old")
     before = path.read_bytes()
     code = """
+        import resource
         from framework import ConfigError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
         try:
             Vault(path).set("key", "new" * 1000)
         except ConfigError as error:
             print(error)
     """
     limit = len(before) + 100
-    writer = child(code, path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    writer = child(code, path, str(limit))
     said = writer.communicate(timeout=SECONDS)[0]
     assert "the vault cannot be written: File too large" in said
     assert path.read_bytes() == before

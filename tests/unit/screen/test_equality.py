@@ -117,6 +117,7 @@ def test_fills_and_money_are_the_same(markets, data, strategy):
 
 
 @pytest.mark.slow
+@pytest.mark.more
 @pytest.mark.parametrize("strategy", DRAWN)
 @settings(PATIENT, max_examples=400)
 @given(data=st.data())
