@@ -248,8 +248,9 @@ def test_a_strategy_stuck_in_c_is_disabled_from_outside_and_the_others_trade_aft
     assert "did not come back" in disabled["what"]
     said.next("stopped", 90)
     assert beat(node)["reason"] == "the replay ended"
-    until(lambda: list((tmp_path / "reports").glob("*/bundle.json")))
-    fills = pd.read_parquet(next((tmp_path / "reports").glob("*/fills.parquet")))
+    report = tmp_path / "reports" / "latest"
+    until(report.exists)  # it is written after the node has said that it stopped
+    fills = pd.read_parquet(report / "fills.parquet")
     assert len(fills) > 20
     assert set(fills["strategy_id"]) == {"vwap-eurusd"}
 
