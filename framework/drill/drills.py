@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from framework.drill.invariants import check
 from framework.drill.outcome import Outcome
-from framework.drill.record import held_in
 from framework.drill.schedule import draw, draw_outages
 from framework.drill.site import LOOK, STARTING, VENUE, Site
-from framework.drill.storm import storm, weather
+from framework.drill.storm import LATCH_NS, storm, weather
 from framework.drill.terms import Terms
 from framework.engine import outside
 from framework.errors import FrameworkError, PluginNotFound, RunError
@@ -144,7 +143,7 @@ def _pull(
     _until(lambda: _working(site) >= resting, f"{resting} orders did not come to rest")
     said(f"{_working(site)} orders rest; pulling the switch")
     began = time.monotonic()
-    outside.kill(site.state, "all", who="drill", why="a drill")
+    site.pull("all")
     outcome.measured["latched"] = time.monotonic() - began
     _until(lambda: _working(site) == 0, "orders still rest at the exchange")
     outcome.measured["cancelled"] = time.monotonic() - began
@@ -171,7 +170,7 @@ def _until_settled(site: Site, outcome: Outcome) -> None:
     What left before the latch may still be on its way when both agree for a moment, so they have to agree for
     a while in which nothing new arrives.
     """
-    outside.kill(site.state, "all", who="drill", why="the drill ends")
+    site.pull("all", "the drill ends")
     site.exchange.control("POST", "/market", {"do": "pause"})
     calm = began = time.monotonic()
     seen = (0, 0)
@@ -189,8 +188,8 @@ def _judge(site: Site, outcome: Outcome) -> tuple[Breach, ...]:
     record = site.exchange.record(VENUE)
     outcome.orders = sum(row.what == "order" for row in record)
     outcome.fills = sum(row.what == "fill" for row in record)
-    held = held_in(site.state / outside.LATCHES)
-    outcome.breaches = check([site.journal], record, Terms(venue=VENUE, held=held))
+    terms = Terms(venue=VENUE, held=site.held(), latch_ns=LATCH_NS)
+    outcome.breaches = check([site.journal], record, terms)
     return outcome.breaches
 
 

@@ -7,16 +7,20 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from framework.drill import process
 from framework.drill.exchange import Exchange
 from framework.drill.proxy import Proxy
+from framework.drill.record import held_in
+from framework.engine import outside
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
+    from framework.drill.record import Held
     from framework.specs import SimulatorSpec
 
 VENUE = "SIM"
@@ -58,6 +62,7 @@ class Site:
         self.node: BaseProcess | None = None
         self.ready_file = folder / "ready"
         self._logged = 0
+        self._pulled: list[tuple[str, int]] = []
         self._simulator = simulator
         self._use = use
         self._risk = risk
@@ -129,6 +134,19 @@ class Site:
             self.node.kill()
         self.node.join()
         return self.node.exitcode
+
+    def pull(self, scope: str, why: str = "a drill") -> None:
+        """Pull the kill switch."""
+        outside.kill(self.state, scope, who="drill", why=why)
+        self._pulled.append((scope, time.time_ns()))
+
+    def held(self) -> list[Held]:
+        """The latches, each from the moment that pulling it had returned: nothing is promised before."""
+        return [self._promised(one) for one in held_in(self.state / outside.LATCHES)]
+
+    def _promised(self, held: Held) -> Held:
+        returned = [at for scope, at in self._pulled if scope == held.scope and at >= held.since]
+        return replace(held, since=min(returned, default=held.since))
 
     def log(self, letters: int = 2_000) -> str:
         """The end of what the node printed since it was last started."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from framework.drill.invariants import check
 from framework.drill.outcome import Outcome
-from framework.drill.record import held_in
 from framework.drill.site import LOOK, STARTING, STRATEGY, VENUE, Site
 from framework.drill.terms import MS, Terms
 from framework.engine import outside
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from framework.drill.record import Held
     from framework.drill.schedule import Life, Schedule, Step
     from framework.drill.terms import Breach
     from framework.specs import SimulatorSpec
@@ -29,6 +26,8 @@ if TYPE_CHECKING:
 SETTLING = 30.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
+LATCH_NS = 50 * MS
+"""How long an intent that was asked for before a latch may take to be written."""
 WINDOW_NS = 1_000 * MS
 """How old a request may be when the exchange takes it."""
 
@@ -47,7 +46,6 @@ class Storm:
         self._schedule = schedule
         self._said = said
         self._undo: list[tuple[float, Callable[[], object]]] = []
-        self._pulled: list[tuple[str, int]] = []
         steps = [step for life in schedule.lives for step in life.steps]
         self._skew_ns = max((abs(step.how["ms"]) * MS for step in steps if step.what == "skew"), default=0)
         pauses = (step.how["seconds"] for step in steps if step.what == "pause")
@@ -161,8 +159,7 @@ class Storm:
             self._later(how["seconds"], lambda: self._site.signal(signal.SIGCONT))
             return
         scope = "all" if how["scope"] == "all" else f"strategy:{STRATEGY}"
-        outside.kill(self._site.state, scope, who="drill", why="a drill")
-        self._pulled.append((scope, time.time_ns()))
+        self._site.pull(scope)
         self._later(how["seconds"], lambda: self._resume(scope))
 
     def _resume(self, scope: str) -> None:
@@ -214,16 +211,11 @@ class Storm:
             venue=VENUE,
             # The cap does not know of an exit on its way: see "Where it ends" in the explanation.
             caps={} if options["exits"] else {self._site.instrument: Decimal(options["cap"])},
-            held=[self._promised(one) for one in held_in(self._site.state / outside.LATCHES)],
-            latch_ns=50 * MS + self._paused_ns,
+            held=self._site.held(),
+            latch_ns=LATCH_NS + self._paused_ns,
             late_ns=WINDOW_NS + self._skew_ns + self._paused_ns,
         )
         return check([self._site.journal], record, terms)
-
-    def _promised(self, held: Held) -> Held:
-        """The latch from the moment that pulling it had returned: nothing is promised before."""
-        returned = [at for scope, at in self._pulled if scope == held.scope and at >= held.since]
-        return replace(held, since=min(returned, default=held.since))
 
 
 def weather(schedule: Schedule) -> list[str]:

@@ -1,6 +1,9 @@
 """A strategy plugin that does what the lines of a file say, and writes what happens to another.
 
 `DRIVEN` names a folder with a `NAME.do` for each strategy; what it heard goes to `NAME.heard`.
+
+`ASLEEP` are the seconds after which the node takes itself to have slept. The market of most tests stands
+still, so a node that a busy machine starves for two would wait for a price of afterwards, and none comes.
 """
 
 import json
@@ -15,6 +18,11 @@ from nautilus_trader.model import ClientOrderId, InstrumentId, OrderSide, Price,
 from nautilus_trader.trading import Strategy
 
 from framework import PluginConfig, StrategySpec, hookimpl
+from framework.risk import pulse
+
+pulse.ASLEEP = float(os.environ.get("ASLEEP", "60"))
+MOST = 60.0
+"""Seconds that a handler waits for a file at most."""
 
 
 class DrivenConfig(PluginConfig, frozen=True, kw_only=True):
@@ -116,9 +124,12 @@ class Driven(Strategy):
     def do_close(self):
         self.close_all_positions(self.config.instrument_id)
 
-    def do_sleep(self, seconds):
+    def do_sleep(self, until):
+        """A handler that goes on until there is a file."""
         self.say("sleeping")
-        time.sleep(seconds)
+        ends = time.monotonic() + MOST
+        while not Path(until).exists() and time.monotonic() < ends:
+            time.sleep(0.01)
         self.say("awake")
 
     def do_submit_on_stop(self, **order):

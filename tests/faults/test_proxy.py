@@ -118,12 +118,12 @@ def test_a_cut_resets_what_is_there_and_not_what_comes(proxy, dial):
 
 
 def test_a_dropped_network_refuses_for_its_time(proxy, dial):
+    began = time.monotonic()
     proxy.drop(0.3)
-    assert not reaches(dial)
-    deadline = time.monotonic() + 5
     while not reaches(dial):
-        assert time.monotonic() < deadline, "it went on refusing"
+        assert time.monotonic() < began + 60, "it went on refusing"
         time.sleep(0.02)
+    assert time.monotonic() - began >= 0.29
 
 
 def test_a_half_open_connection_says_nothing_and_then_everything(proxy, dial):

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
@@ -97,11 +96,11 @@ def imitation(folder, *, without=()):
 
 
 def test_a_second_run_adds_next_to_nothing(checkout):
-    times = []
+    times = []  # of the processor: what else the machine does is not counted
     for _ in range(3):
-        begin = time.perf_counter()
+        before = os.times()
         assert bootstrap(checkout, "python", "-S", "-c", "pass").returncode == 0
-        times.append(time.perf_counter() - begin)
+        times.append(sum(os.times()[2:4]) - sum(before[2:4]))
     assert min(times) < 0.3, times
 
 

@@ -203,7 +203,7 @@ def verdicts(request, tmp_path_factory):
         halves = [plants[::2], plants[1::2]] if kind == "strategies" else [plants]
         waiting += [_start(tmp_path_factory.mktemp(kind), kind, suite, half) for half in halves]
     for kind, folder, child in waiting:
-        printed, _ = child.communicate(timeout=300)
+        printed, _ = child.communicate(timeout=800)
         report = folder / "report.xml"
         assert report.exists(), printed
         for case in ET.parse(report).iter("testcase"):  # noqa: S314 - written by our own child

@@ -14,6 +14,8 @@ import pytest
 
 KEYS = {"SIMEXCHANGE_KEY": "test-key", "SIMEXCHANGE_SECRET": "planted-secret-2718281828"}
 PATIENCE = 30.0
+STARTS = 90.0
+"""Seconds that a node may take from a new process to its first quote."""
 
 
 def wait_until(fact, what, seconds=PATIENCE):
@@ -87,7 +89,7 @@ class Node:
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: driven\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[framework]\ndriven = driven\n")
         self.environment = os.environ | KEYS | {"PYTHONPATH": str(plugin), "DRIVEN": str(folder)}
-        settings = {"balances": ["1000000 USD"], "maker": "0", "taker": "0", "lease": "1s"}
+        settings = {"balances": ["1000000 USD"], "maker": "0", "taker": "0", "lease": "1s", "timeout": "5s"}
         instrument = {"instrument_id": "EUR/USD.SIM"}
         self.file = folder / "node.yaml"
         self.say = {
@@ -135,6 +137,7 @@ class Node:
                     or self.process.poll() is not None
                 ),
                 self.log,
+                STARTS,
             )
             assert self.process.poll() is None, self.log()
         return self

@@ -1,6 +1,9 @@
 """A strategy plugin that does what the lines of a file say, and writes what happens to another.
 
 `DRIVEN` names a folder with a `STRATEGY-ID.do` for each strategy; what it heard goes to `STRATEGY-ID.heard`.
+
+`ASLEEP` are the seconds after which the node takes itself to have slept. The exchange of most tests stands
+still, so a node that a busy machine starves for two would wait for a price of afterwards, and none comes.
 """
 
 import json
@@ -14,6 +17,11 @@ from nautilus_trader.model import ClientOrderId, InstrumentId, OrderSide, Price,
 from nautilus_trader.trading import Strategy
 
 from framework import PluginConfig, StrategySpec, hookimpl
+from framework.risk import pulse
+
+pulse.ASLEEP = float(os.environ.get("ASLEEP", "60"))
+MOST = 60.0
+"""Seconds that a handler waits for a file at most."""
 
 
 class DrivenConfig(PluginConfig, frozen=True, kw_only=True):
@@ -113,16 +121,19 @@ class Driven(Strategy):
         self.on_stop = stop
         self.say("ready")
 
-    def do_sleep(self, seconds):
+    def do_sleep(self, until):
+        """A handler that goes on until there is a file."""
         self.say("sleeping")
-        time.sleep(seconds)
+        ends = time.monotonic() + MOST
+        while not Path(until).exists() and time.monotonic() < ends:
+            time.sleep(0.01)
         self.say("awake")
 
-    def do_send_and_sleep(self, seconds, **order):
+    def do_send_and_sleep(self, until, **order):
         """An order and an exit in a handler that goes on: neither has left before it is over."""
         self.do_submit(**order)
         self.do_close()
-        self.do_sleep(seconds)
+        self.do_sleep(until)
 
     def do_fail(self):
         raise LookupError("as it was told")

@@ -26,8 +26,9 @@ def test_a_dead_nodes_account_is_taken_over(exchange, node_on):
 
 
 def test_a_node_that_slept_while_another_took_the_account_sends_nothing(exchange, node_on, until):
-    first = node_on(exchange, "first").start()
-    first.process.send_signal(signal.SIGSTOP)
+    first = node_on(exchange, "first")
+    first.environment["ASLEEP"] = "2"
+    first.start().process.send_signal(signal.SIGSTOP)
     second = node_on(exchange, "second").start()  # waits for the lease of one second to run out
     first.do("submit", side="BUY", qty="100", name="A-1")
     first.do("submit", side="BUY", qty="100", name="A-2")
@@ -45,8 +46,9 @@ def test_a_node_that_slept_while_another_took_the_account_sends_nothing(exchange
 
 
 def test_after_a_sleep_nothing_is_sent_on_old_prices(exchange, node_on, until):
-    node = node_on(exchange, venue={"lease": "60s"}).start()
-    node.process.send_signal(signal.SIGSTOP)
+    node = node_on(exchange, venue={"lease": "60s"})
+    node.environment["ASLEEP"] = "2"
+    node.start().process.send_signal(signal.SIGSTOP)
     node.do("submit", side="BUY", qty="100", name="A-1")
     time.sleep(3)
     node.process.send_signal(signal.SIGCONT)

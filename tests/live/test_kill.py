@@ -89,12 +89,13 @@ def test_what_could_not_be_cancelled_is_cancelled_again_while_the_latch_holds(ex
 
 def test_a_kill_holds_while_the_loop_is_busy(exchange, node_on):
     node = node_on(exchange, guard={"patience": 60}).start()
-    node.do("sleep", seconds=4)
+    over = node.folder / "over"
+    node.do("sleep", until=str(over))
     node.wait("sleeping")
-    began = time.monotonic()
     assert kill(node).returncode == 0
     latched = time.time()
-    assert time.monotonic() - began < 4
+    assert not node.heard(said="awake")
+    over.touch()
     node.do("submit", side="BUY", qty="1", name="A-1")
     denied = node.wait("OrderDenied", id="A-1")
     assert node.heard(said="awake")[-1]["at"] > latched
@@ -106,10 +107,12 @@ def test_a_kill_holds_for_an_order_that_has_not_left_and_its_exit_leaves(exchang
     node = node_on(exchange, guard={"patience": 60}).start()
     node.do("submit", side="BUY", qty="10", name="A-1")
     node.wait("OrderFilled", id="A-1")
-    node.do("send_and_sleep", seconds=4, side="BUY", qty="20", price="1.05000", name="A-2")
+    over = node.folder / "over"
+    node.do("send_and_sleep", until=str(over), side="BUY", qty="20", price="1.05000", name="A-2")
     node.wait("sleeping")
     assert kill(node).returncode == 0
     assert not node.heard(said="awake")
+    over.touch()
     reason = node.wait("OrderRejected", id="A-2")["reason"]
     assert "NOT_SENT" in reason
     assert "halted by" in reason
@@ -148,4 +151,4 @@ def test_fifteen_hundred_orders_are_cancelled_in_a_moment(exchange_with, node_on
     record = next(row for row in node.rows("operator") if json.loads(row.body)["command"] == "kill")
     took = (max(changed) - record.ts) / 1e9
     assert record.ts >= latched
-    assert took < 5, f"{took:.2f} s"  # one second on a quiet machine: `python -m benchmarks --rows kill`
+    assert took < 20, f"{took:.2f} s"  # not one by one; how fast it is: `python -m benchmarks --rows kill`

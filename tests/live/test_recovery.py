@@ -61,7 +61,7 @@ def test_positions_and_orders_come_back_to_the_strategy_that_sent_them(exchange,
 
 @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_an_order_of_unknown_fate_is_asked_about_and_never_sent_again(exchange, node_on, until, when):
-    node = node_on(exchange, venue={"timeout": "5s", "window": "1s"}).start()
+    node = node_on(exchange, venue={"window": "5s"}).start()
     exchange.fault("timeout", on="submit", when=when, seconds=30)
     node.do("submit", side="BUY", qty="10", price="1.05000", name="A-1")
     node.wait("OrderSubmitted", id="A-1")
@@ -115,7 +115,7 @@ def test_a_manual_trade_is_external_and_told(exchange, node_on, until):
     node.do("submit", side="BUY", qty="100", name="A-1")
     node.wait("OrderFilled", id="A-1")
     exchange.trade("SELL", "30")
-    until(lambda: node.rows("alert"), node.log, 10)
+    until(lambda: node.rows("alert"), node.log)
     assert all(
         "not sent by this node" in row.body or "not traded by" in row.body for row in node.rows("alert")
     )
@@ -126,7 +126,7 @@ def test_a_manual_trade_is_external_and_told(exchange, node_on, until):
     assert exchange.position() == "70"
     assert report(node)["alerts"] == []
     exchange.trade("BUY", "5")
-    until(lambda: len(node.rows("alert")) > told, node.log, 10)
+    until(lambda: len(node.rows("alert")) > told, node.log)
 
 
 def test_a_strategy_that_left_the_file_is_told_of(exchange, node_on):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -119,7 +120,7 @@ def written(folder, strategies, risk=()):
     """The quickstart's market with these strategies."""
     node = yaml.safe_load((ROOT / "examples" / "quickstart" / "node.yaml").read_text())
     node |= {"catalog": str(ROOT / "catalog" / "sample"), "strategies": strategies, "risk": list(risk)}
-    node |= {"start": "2017-01-02", "end": "2017-02-10", "guard": {"patience": 0.5}}
+    node |= {"start": "2017-01-02", "end": "2017-02-10", "guard": {"patience": 2}}
     folder.mkdir(exist_ok=True)
     path = folder / "node.yaml"
     path.write_text(json.dumps(node))
@@ -155,12 +156,13 @@ def test_strategies_that_raise_or_hang_are_stopped_alone(framework, alone, tmp_p
     fills, log = on_paper(framework, node)
     pd.testing.assert_frame_equal(of(fills, name), alone)
     assert "LookupError: no such thing" in log
-    assert log.count("HandlerHung: it had not come back after 0.5 s") == len(hanging)
+    assert log.count("HandlerHung: it had not come back after 2 s") == len(hanging)
     shown = json.loads(framework("node", "status", node, "--json").stdout)
     stopped = {f"strategy:{how.replace('_', '-')}" for how in hanging}
     assert {one["scope"] for one in shown["disabled"]} == stopped
     assert {one["scope"] for one in shown["latches"]} == {"strategy:raises", *stopped}
-    assert all("hung" in one["why"] for one in shown["disabled"])
+    why = re.compile("hung|has not come back")  # the second when the thread that interrupts was late
+    assert all(why.search(one["why"]) for one in shown["disabled"])
     framework("journal", "verify", node.parent / "state" / "journal.db")
 
 
@@ -208,18 +210,29 @@ def status(framework):
 
 def test_a_strategy_is_disabled_and_enabled_while_the_node_runs(environment, framework, status, tmp_path):
     node = written(tmp_path, [good()])
+    document = json.loads(node.read_text())
+    del document["end"]  # a year lasts until it is told to stop
+    node.write_text(json.dumps(document))
     framework("node", "disable", node, good()["id"], "--why", "not yet", "--who", "anna")
     command = [sys.executable, "-m", "framework", "node", "run", str(node), "--mode", "paper"]
     process = subprocess.Popen(
         [*command, "--speed", "360000", "--quiet"], stderr=subprocess.PIPE, text=True, env=environment
     )
     try:
-        deadline = time.monotonic() + 60
-        while status(node)["heartbeat"].get("disabled") != [f"strategy:{good()['id']}"]:
+        deadline = time.monotonic() + 120
+        while not (
+            (said := status(node)["heartbeat"]).get("disabled") == [f"strategy:{good()['id']}"]
+            and said.get("rows")
+            and rows(node, "operator")
+        ):
             assert time.monotonic() < deadline
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         framework("node", "enable", node, good()["id"], "--why", "now", "--who", "berta")
+        while not rows(node, "intent"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        framework("node", "stop", node)
         assert process.wait(60) == 0
     finally:
         process.kill()

@@ -82,7 +82,7 @@ def running(tmp_path):
         text=True,
         cwd=tmp_path,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while status(node)["state"] != "running" and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.1)
     yield node, process
@@ -152,15 +152,17 @@ def test_a_latch_set_from_outside_stops_new_risk_until_a_person_takes_it_off(run
 
 def test_flatten_closes_what_is_open(running):
     node, _ = running
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not status(node)["heartbeat"].get("positions", {}).get("vwap-eurusd"):
         assert time.monotonic() < deadline, "the strategy opened nothing"
         time.sleep(0.2)
     done = framework("node", "flatten", node, "--why", "a drill")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "all is flat: no order is open and nothing is held\n"
-    time.sleep(2.5)
-    shown = status(node)["heartbeat"]
+    flat = time.time_ns()
+    while (shown := status(node)["heartbeat"])["at"] < flat + 2 * 10**9:
+        assert time.time_ns() < flat + 60 * 10**9, shown
+        time.sleep(0.2)
     assert shown["positions"] == {"vwap-eurusd": {}}
     assert shown["open_orders"] == 0
 
