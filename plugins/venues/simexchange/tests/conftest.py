@@ -197,6 +197,18 @@ class Node:
                 return
             self._hear(line)
 
+    def until(self, fact, seconds=20):
+        """Hear everything that is said until a fact is so."""
+        ends = time.monotonic() + seconds
+        while not fact():
+            if time.monotonic() > ends:
+                pytest.fail(f"not so within {seconds} s; heard:\n{''.join(self.text[-40:])}")
+            self.settle(0.02)
+
+    def logged(self, words):
+        """How many of the lines heard have these words."""
+        return sum(words in line for line in self.text)
+
     def events(self, client_order_id):
         return [h["said"] for h in self.heard if h.get("id") == client_order_id]
 
@@ -272,8 +284,8 @@ def node_on():
         node = Node(exchange.url, **settings)
         started.append(node)
         if wait:
-            node.wait("started", 20)
-            node.wait("quote")
+            node.wait("started", 90)
+            node.wait("quote", 90)
         return node
 
     yield start

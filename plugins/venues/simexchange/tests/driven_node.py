@@ -110,6 +110,7 @@ class Driven(Strategy):
 
 def main():
     url, settings = sys.argv[1], json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    connection_seconds = settings.pop("connection_seconds", 60)
     config = SimExchangeConfig(
         balances=[Money.from_str("1000000 USD")],
         maker=Decimal("0.00001"),
@@ -129,7 +130,7 @@ def main():
             )
         )
         .with_risk_engine_config(LiveRiskEngineConfig(max_order_submit_rate="10000/00:00:01"))
-        .with_timeout_connection(5)
+        .with_timeout_connection(connection_seconds)
         .with_delay_post_stop_secs(0)
         .with_logging(LoggerConfig(stdout_level=LogLevel.WARNING))
         .build()

@@ -33,7 +33,7 @@ def test_the_signature_is_the_documented_one():
         ({"sign": "wrong"}, "BAD_SIGNATURE"),
         ({"key": "wrong"}, "BAD_SIGNATURE"),
         ({"at_ms": -10_000}, "OUTSIDE_WINDOW"),
-        ({"at_ms": 2_000}, "OUTSIDE_WINDOW"),
+        ({"at_ms": 60_000}, "OUTSIDE_WINDOW"),
         ({"window": "0"}, "BAD_TIME"),
         ({"window": "60001"}, "BAD_TIME"),
         ({"window": "x"}, "BAD_TIME"),
@@ -63,11 +63,14 @@ def test_without_the_accounts_token_nothing_is_traded(exchange):
 
 def test_a_lease_that_ran_out_can_be_taken_and_the_old_token_is_void(exchange_with):
     exchange = exchange_with()
+    assert exchange.take("first") == 200
+    assert exchange.take("second") == 409
     assert exchange.take("first", seconds=0.3) == 200
     old = exchange.session
-    assert exchange.take("second") == 409
-    time.sleep(0.4)
-    assert exchange.take("second") == 200
+    deadline = time.monotonic() + 20
+    while exchange.take("second") != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     exchange.session = old
     assert exchange.submit("A", price="1.0")["code"] == "FENCED"
 
@@ -127,8 +130,8 @@ def test_a_fault_that_would_never_strike_is_refused(shared, wanted):
 
 
 def test_too_many_requests_are_told_to_wait(exchange_with):
-    exchange = exchange_with("--rate=5", "--burst=5")
-    answers = [exchange.ask("GET", "/v1/account") for _ in range(8)]
+    exchange = exchange_with("--rate=1", "--burst=5")
+    answers = [exchange.ask("GET", "/v1/account") for _ in range(20)]
     assert [status for status, _ in answers].count(429) >= 2
     assert all(body["Retry-After"] == "1" for status, body in answers if status == 429)
 
@@ -174,8 +177,9 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_answered(exchange_with, tmp
 
     draw = random.Random(7)
     exchange = exchange_with(f"--state={tmp_path / 'truth.db'}", "--rate=100000", "--burst=100000")
-    answered, number = {}, 0
-    for _ in range(20):
+    answered, number, lives = {}, 0, 0
+    while lives < 20 or (len(answered) <= 50 and lives < 100):
+        lives += 1
         exchange.quote("1.10000", "1.10002")
         exchange.take(seconds=60)
         killer = threading.Timer(draw.uniform(0.02, 0.3), exchange.process.kill)
@@ -220,23 +224,19 @@ def test_the_stream_says_what_happens_and_beats(exchange):
     async def listen():
         heard = []
         async with ClientSession() as session, session.ws_connect(exchange.url + "/v1/stream") as socket:
-            heard.append(await socket.receive_json(timeout=2))
+            heard.append(await socket.receive_json(timeout=20))
             await socket.send_json({"op": "subscribe", "channels": ["quote:EUR/USD"]})
             await socket.send_str("no json")
             await socket.send_json({"op": "login", "X-SIM-KEY": "test-key"})
-            while heard[-1]["type"] != "heartbeat":
-                heard.append(await socket.receive_json(timeout=2))
-        return heard
+            while len(told(heard)) < 5 or heard[-1]["type"] != "heartbeat":
+                heard.append(await socket.receive_json(timeout=20))
+        return told(heard)
+
+    def told(heard):
+        return [message for message in heard if message["type"] != "heartbeat"]
 
     heard = asyncio.run(listen())
-    assert [message["type"] for message in heard] == [
-        "welcome",
-        "quote",
-        "done",
-        "refused",
-        "refused",
-        "heartbeat",
-    ]
+    assert [message["type"] for message in heard] == ["welcome", "quote", "done", "refused", "refused"]
     assert (heard[1]["bid"], heard[1]["ask"]) == ("1.10000", "1.10002")
     assert [message["code"] for message in heard[3:5]] == ["BAD_REQUEST", "BAD_SIGNATURE"]
 
@@ -255,7 +255,7 @@ def test_the_stream_says_what_happens_and_beats(exchange):
 )
 def test_a_start_that_cannot_work_says_why(environment, options, says):
     command = [sys.executable, "-m", "framework_simexchange.server.command", *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -265,7 +265,7 @@ def test_a_file_that_is_no_log_is_not_touched(environment, tmp_path):
     state = tmp_path / "notes.txt"
     state.write_text("do not lose me " * 100)
     command = [sys.executable, "-m", "framework_simexchange.server.command", f"--state={state}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 2
     assert "not a database" in done.stderr
     assert state.read_text() == "do not lose me " * 100
@@ -279,7 +279,7 @@ def test_one_state_file_is_one_exchanges(exchange_with, environment, tmp_path):
         "framework_simexchange.server.command",
         f"--state={tmp_path / 'truth.db'}",
     ]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 2
     assert "locked" in done.stderr
 
@@ -373,4 +373,4 @@ def test_the_record_goes_by_the_machines_clock_whatever_the_exchanges_says(excha
     after = time.time_ns()
     for row in exchange.control("GET", "/record")["rows"]:
         assert before <= row["ns"] <= after
-    assert exchange.truth()["fills"][0]["ts_ns"] > after + 2_000_000_000
+    assert before <= exchange.truth()["fills"][0]["ts_ns"] - 3_000_000_000 <= after

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import time
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from framework_simexchange.config import SimExchangeConfig
@@ -92,23 +92,25 @@ def test_the_last_words_of_requests_under_way_together_are_each_their_own(monkey
 
 
 def test_an_answer_that_took_long_tells_of_the_clock_only_what_it_proves(monkeypatch):
-    skew_ns, late = 0, 0.0
+    now_ns, skew_ns, late_ns = 1_700_000_000_000 * MS, 0, 2 * MS
 
     async def get(_path):
-        told = {"ns": time.time_ns() + skew_ns}
-        await asyncio.sleep(late)
+        nonlocal now_ns
+        told = {"ns": now_ns + skew_ns}
+        now_ns += late_ns
         return told
 
     async def run():
-        nonlocal skew_ns, late
+        nonlocal skew_ns, late_ns
         async with connected(monkeypatch) as (rest, _served):
             monkeypatch.setattr(rest, "get", get)
-            assert abs(await rest.probe_clock()) < 50 * MS
-            late = 0.6  # by itself it would say that the exchange is 0.3 s behind
-            assert abs(await rest.probe_clock()) < 50 * MS
+            monkeypatch.setattr("framework_simexchange.rest.time", SimpleNamespace(time_ns=lambda: now_ns))
+            assert await rest.probe_clock() == -1 * MS
+            late_ns = 600 * MS  # by itself it would say that the exchange is 0.3 s behind
+            assert await rest.probe_clock() == -1 * MS
             skew_ns = 5_000 * MS
-            assert await rest.probe_clock() == pytest.approx(4_700 * MS, abs=50 * MS)
-            late = 0.0
-            assert await rest.probe_clock() == pytest.approx(5_000 * MS, abs=50 * MS)
+            assert await rest.probe_clock() == 4_700 * MS
+            late_ns = 0
+            assert await rest.probe_clock() == 5_000 * MS
 
     asyncio.run(run())

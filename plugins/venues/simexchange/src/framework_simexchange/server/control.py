@@ -144,7 +144,7 @@ class Control:
         return web.json_response({"order": plain(venue.exchange.by_client[body["client_order_id"]])})
 
     async def truth(self, _: web.Request) -> web.Response:
-        """Everything that is so: orders, fills, books, balances, and how often each id was sent."""
+        """Everything that is so: orders, fills, books, balances, channels, and how often each id was sent."""
         venue = self._venue
         exchange = venue.exchange
         per_id = {
@@ -167,6 +167,7 @@ class Control:
                 "session": exchange.session,
                 "holder": venue.holder,
                 "streams": len(venue.hub.streams),
+                "channels": sorted({name for stream in venue.hub.streams for name in stream.channels}),
                 "seq": exchange.seq,
                 "mseq": venue.hub.market_seq,
                 "ns": venue.ns(),
