@@ -4,7 +4,8 @@ Everything in a node happens on one thread, so a strategy that waits for an answ
 take every other strategy, the heartbeat and the operator with it. A second thread watches what is running and
 sends the first a signal; the exception is raised by the signal's handler, inside the strategy's own code and
 nowhere else. While the gate, the journal or the engine works on the strategy's behalf nothing is raised, and
-that time is not the strategy's.
+that time is not the strategy's. Nor is time in which the process did not run, because it was stopped or its
+machine was overloaded.
 
 What cannot be interrupted, such as a loop inside a C library, is left to `framework node watch`.
 """
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.05
 """How often the watching thread looks."""
 STUCK_SECONDS = 1.0
-"""A call that goes on so long after the signal was sent takes no signal."""
+"""A call that goes on so long after the signal was sent takes no signal. Counted in looks of the watching
+thread: that a process was stopped, or starved by its machine, is nothing that a strategy did."""
 START_FACTOR = 10
 """A strategy that starts loads models and history: its `on_start` may take so many times as long."""
 PAGE = 64
@@ -57,7 +59,8 @@ class Turn:
         limit: Seconds.
         due: When it has taken too long, by the monotonic clock.
         shields: How many calls of the framework's or the engine's own it is inside of.
-        reported: True once it is known that nothing interrupts it.
+        idle: Seconds of it in which the process did not run.
+        signals: How many were sent to it since it was due.
     """
 
     owner: str
@@ -65,7 +68,12 @@ class Turn:
     limit: float
     due: float
     shields: int = 0
-    reported: bool = False
+    idle: float = 0.0
+    signals: int = 0
+
+    def late(self) -> float:
+        """Seconds since it should have come back; zero or less where that is still to come."""
+        return time.monotonic() - self.due - self.idle
 
 
 class Patience:
@@ -161,21 +169,29 @@ class Patience:
     def _interrupted(self, _number: int, _frame: Any) -> None:
         """Raise, if it is still the strategy's code that runs; a late signal means nobody."""
         turn = self._turns[-1] if self._turns else None
-        now = time.monotonic()
-        if turn is None or turn.shields or now < turn.due:
+        if turn is None or turn.shields or turn.late() < 0:
             return
-        turn.due = now + turn.limit
+        turn.due, turn.idle, turn.signals = time.monotonic() + turn.limit, 0.0, 0
         raise HandlerHung(f"it had not come back after {turn.limit:g} s")
 
     def _watch(self) -> None:
+        looks = round(STUCK_SECONDS / POLL_SECONDS)
+        looked, ran = time.monotonic(), time.process_time()
         while not self._over.wait(POLL_SECONDS):
+            now, running = time.monotonic(), time.process_time()
+            # Late, although the process did not run meanwhile: so it could not.
+            idle = max(0.0, now - looked - POLL_SECONDS - (running - ran))
+            looked, ran = now, running
             turn = next(iter(self._turns[-1:]), None)
-            late = 0.0 if turn is None or turn.shields else time.monotonic() - turn.due
-            if turn is None or late <= 0:
+            if turn is None or turn.shields:
+                continue
+            turn.idle += idle
+            late = turn.late()
+            if late <= 0:
                 continue
             _send(self._thread)
-            if late > STUCK_SECONDS and not turn.reported:
-                turn.reported = True
+            turn.signals += 1
+            if turn.signals == looks:
                 self._stuck(turn.owner, f"{turn.origin} has not come back after {turn.limit + late:.1f} s")
 
 
