@@ -322,7 +322,7 @@ def mutations(draw):
     return text
 
 
-@settings(max_examples=400, deadline=2000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutations())
 @example("a: [")
 @example("? ")
@@ -347,7 +347,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(parse(FULL).value)), JSON)
 def test_any_value_under_any_key_is_read_or_refused_at_that_key(key, value):
     written = {**parse(FULL).value, key: value}

@@ -1,6 +1,7 @@
 """What a venue says it has, where its client is not written in Python."""
 
 import asyncio
+import threading
 import time
 from decimal import Decimal
 
@@ -33,14 +34,16 @@ def test_a_venue_that_raises_or_takes_too_long_has_not_answered(monkeypatch):
 
 
 def test_the_nodes_loop_goes_on_while_a_venue_is_asked():
-    async def counted():
-        venues = truth.Venues()
-        venues.stated("XSIM", lambda: time.sleep(0.3))
-        asking = asyncio.create_task(venues.ask("XSIM"))
-        turns = 0
-        while not asking.done():
-            await asyncio.sleep(0.01)
-            turns += 1
-        return turns
+    turned, heard = threading.Event(), []
 
-    assert asyncio.run(counted()) >= 3
+    async def turns():
+        venues = truth.Venues()
+        venues.stated("XSIM", lambda: heard.append(turned.wait(truth.SECONDS)))
+        asking = asyncio.create_task(venues.ask("XSIM"))
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+        turned.set()
+        await asking
+
+    asyncio.run(turns())
+    assert heard == [True]

@@ -79,6 +79,15 @@ def _once(place):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _gate(place):
+    """The first goes through; the others wait until it is open."""
+    try:
+        os.close(os.open(place + ".first", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        while not os.path.exists(place):
+            time.sleep(0.02)
+
+
 HELD = []
 FAULTS = {
     "none": lambda: None,
@@ -88,7 +97,7 @@ FAULTS = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "hog": _hog,
     "once": _once,
-    "slow": lambda: time.sleep(0.3),
+    "gate": _gate,
     "hang": lambda: time.sleep(600),
 }
 

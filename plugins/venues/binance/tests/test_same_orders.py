@@ -151,19 +151,32 @@ class Stepped:
     def seen(self):
         assert self.process.poll() is None, Path(self.log.name).read_text()[-4000:]
         lines = self.told.read_text().splitlines() if self.told.exists() else []
-        return json.loads(lines[-1]) if lines else {"bars": -1, "fills": -1, "flying": -1}
+        return json.loads(lines[-1]) if lines else {"bars": -1, "fills": -1, "flying": -1, "quoted": False}
+
+    def wait(self, fact, what):
+        self.until(fact, lambda: f"{what} {self.seen()} {Path(self.log.name).read_text()[-3000:]}")
 
     def settled(self, bars):
-        fills = len(self.sim.truth()["fills"])
-
         def now():
             seen = self.seen()
-            return seen["bars"] >= bars and seen["fills"] >= fills and seen["flying"] == 0
+            # An order fills before the node hears that it was accepted: the fills are counted last.
+            return (
+                seen["bars"] >= bars
+                and seen["flying"] == 0
+                and seen["fills"] >= len(self.sim.truth()["fills"])
+            )
 
-        self.until(now, lambda: f"{bars} {fills} {self.seen()} {Path(self.log.name).read_text()[-3000:]}")
+        self.wait(now, bars)
+
+    def listens(self):
+        def quoted():
+            self.sim.quote("60000.0", "60000.1")
+            return self.seen()["quoted"]
+
+        self.wait(quoted, "no quote was heard")
 
     def play(self, bars):
-        self.settled(0)
+        self.listens()
         for number in range(bars):
             for tick in range(4):
                 self.sim.control("/market", do="step", count=1)

@@ -10,23 +10,38 @@ from nautilus_trader.model import (
     OrderAccepted,
     OrderCanceled,
     OrderCancelRejected,
+    OrderDenied,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderStatus,
+)
+
+from framework import StrategySpec, hookimpl
+
+SETTLED = (
+    OrderAccepted,
+    OrderCanceled,
+    OrderCancelRejected,
+    OrderDenied,
     OrderExpired,
     OrderFilled,
     OrderRejected,
 )
 
-from framework import StrategySpec, hookimpl
-
-SETTLED = (OrderAccepted, OrderCanceled, OrderCancelRejected, OrderExpired, OrderFilled, OrderRejected)
-
 
 class Told(Vwap):
     def on_start(self):
         super().on_start()
-        self.seen = {"bars": 0, "fills": 0}
+        self.seen = {"bars": 0, "fills": 0, "quoted": False}
         for bar_type in self._settings.bar_types:
             self.subscribe_quotes(bar_type.instrument_id)
         self.tell()
+
+    def on_quote(self, quote):
+        if not self.seen["quoted"]:
+            self.seen["quoted"] = True
+            self.tell()
 
     def on_bar(self, bar):
         super().on_bar(bar)
@@ -40,7 +55,8 @@ class Told(Vwap):
             self.tell()
 
     def tell(self):
-        flying = self.cache.orders_inflight_count()
+        waiting = sum(order.status == OrderStatus.INITIALIZED for order in self.cache.orders())
+        flying = waiting + self.cache.orders_inflight_count()
         with Path(os.environ["TOLD"]).open("a") as file:
             file.write(json.dumps({**self.seen, "flying": flying}) + "\n")
 

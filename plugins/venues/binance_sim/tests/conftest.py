@@ -107,6 +107,12 @@ class Sim:
     def quote(self, bid, ask, symbol="BTCUSDT", **more):
         return self.control("/quote", symbol=symbol, bid=bid, ask=ask, **more)
 
+    def start_a_minute(self):
+        """Set the exchange's clock to the start of a minute, which limits count from; milliseconds ahead."""
+        ahead = -int(time.time() * 1_000) % 60_000
+        self.control("/conditions", skew_ms=ahead)
+        return ahead
+
     def fault(self, kind, **more):
         return self.control("/faults", kind=kind, **more)
 

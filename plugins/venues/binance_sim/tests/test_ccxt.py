@@ -249,7 +249,9 @@ def test_ccxt_watches_the_spot_market_and_the_account(spot):
             orders = asyncio.ensure_future(client.watch_orders(SPOT))
             best = asyncio.ensure_future(client.watch_bids_asks([SPOT]))
             await asyncio.to_thread(spot.wait, lambda truth: truth["users"] + truth["streams"] == 2)
-            spot.quote("60001.00", "60001.10")
+            while not best.done():
+                spot.quote("60001.00", "60001.10")
+                await asyncio.sleep(0.05)
             await client.create_order(SPOT, "market", "buy", 0.01)
             free = (await client.fetch_balance())["BTC"]["free"]
             return [order["status"] for order in await orders], (await best)[SPOT]["bid"], free

@@ -321,6 +321,7 @@ def test_a_stop_may_close_whatever_is_held(sim):
 
 def test_weight_is_counted_then_429_then_418(sim_with):
     sim = sim_with("--weight=45")
+    sim.start_a_minute()
     status, _, headers = sim.answered("GET", "/fapi/v1/ping", {})
     assert (status, headers["X-MBX-USED-WEIGHT-1M"]) == (200, "1")
     assert sim.answered("GET", "/fapi/v1/ticker/24hr", {})[2]["X-MBX-USED-WEIGHT"] == "41"

@@ -361,9 +361,11 @@ def test_a_client_order_id_is_unique_among_open_orders_only(spot):
 
 def test_used_weight_is_told_and_too_much_is_answered_with_429_and_then_418(sim_with):
     sim = sim_with("--product=spot", "--weight=60")
+    ahead = sim.start_a_minute()
     told = []
     for path in ("/api/v3/time", "/api/v3/account", "/api/v3/myTrades"):
-        asked = sim.signed({**BTC}) if path != "/api/v3/time" else {}
+        at_ms = int(time.time() * 1_000) + ahead
+        asked = sim.signed({**BTC}, at_ms=at_ms) if path != "/api/v3/time" else {}
         told.append(int(sim.answered("GET", path, asked, sim.key)[2]["X-MBX-USED-WEIGHT-1M"]))
     assert told == [1, 21, 41]
     status, body, headers = sim.answered("GET", "/api/v3/trades", BTC)

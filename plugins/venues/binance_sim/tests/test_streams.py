@@ -212,21 +212,23 @@ def test_private_events_are_lost_doubled_late_and_turned_round_on_request(sim):
 
 
 def test_streams_are_pinged_and_cut_when_they_do_not_answer(sim_with):
-    sim = sim_with("--ping=0.3", "--pong-within=1.5")
-    with opened(f"{sim.ws}/ws", ping_interval=None) as socket:
-        time.sleep(2.5)  # this client answers pings by itself
-        subscribed(socket, "btcusdt@aggTrade")
-    with plain.create_connection(("127.0.0.1", int(sim.url.rsplit(":", 1)[1]))) as deaf:
+    sim = sim_with("--ping=0.3", "--pong-within=4")
+    port = int(sim.url.rsplit(":", 1)[1])
+    with (
+        opened(f"{sim.ws}/ws", ping_interval=None) as socket,  # this client answers pings by itself
+        plain.create_connection(("127.0.0.1", port)) as deaf,
+    ):
         deaf.sendall(
             b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        deaf.settimeout(10)
+        deaf.settimeout(30)
         try:
             while deaf.recv(4096):
                 pass
         except ConnectionResetError:
             pass  # cut
+        subscribed(socket, "btcusdt@aggTrade")
 
 
 def test_a_stream_ends_after_its_life_with_a_warning(sim_with):
