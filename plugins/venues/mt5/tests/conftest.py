@@ -34,7 +34,7 @@ class Broker:
         line = self.process.stdout.readline()
         assert line, self.process.stderr.read()
         self.port = json.loads(line)["port"]
-        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=90)
         self._lines = self._socket.makefile("rb")
 
     def __call__(self, control, **fields):
@@ -50,7 +50,7 @@ class Broker:
         self._lines.close()
         self._socket.close()
         self.process.terminate()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
 class Rig:
@@ -67,7 +67,7 @@ class Rig:
             "module": "framework_mt5_terminal",
             "path": f"127.0.0.1:{broker.port}",
             "clock": "Europe/Athens",
-            "call_seconds": 2.0,
+            "call_seconds": 20.0,
         }
         parts["listen"] |= {"host": "127.0.0.1", "port": 0}
         parts["limits"] |= {"orders_per_second": 1000, "reads_per_second": 1000, "settle_seconds": 1.0}
@@ -104,9 +104,9 @@ class Rig:
     def close(self):
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.log += self.process.communicate(timeout=15)[1]
+            self.log += self.process.communicate(timeout=60)[1]
 
-    def ask(self, method, path, body=None, *, key="trade", headers=None, raw=None, timeout=10):
+    def ask(self, method, path, body=None, *, key="trade", headers=None, raw=None, timeout=60):
         """Status and body."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         found = {"Content-Type": "application/json", **(headers or {})}
@@ -137,10 +137,10 @@ def toml(parts):
 
 def run_command(*arguments):
     command = [sys.executable, "-m", "framework_mt5_server.command", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
 
-def wait_for(fact, seconds=15):
+def wait_for(fact, seconds=60):
     """The first answer that is not empty."""
     ends = time.monotonic() + seconds
     while not (found := fact()):
@@ -176,7 +176,7 @@ class Node:
         self.process.stdin.write(json.dumps({"do": what, **fields}) + "\n")
         self.process.stdin.flush()
 
-    def wait(self, said, seconds=20, **fields):
+    def wait(self, said, seconds=60, **fields):
         """The next thing said of that kind with those fields; everything before it is kept too."""
         found = [h for h in self.heard if matches(h, said, fields)]
         if found:
@@ -200,12 +200,16 @@ class Node:
             self.heard.append(json.JSONDecoder().raw_decode(line[at:])[0])
         return at >= 0
 
-    def wait_for_text(self, words, seconds=30):
+    def wait_for_text(self, words):
         """Hear lines until one has these words."""
+        self.until(lambda: any(words in line for line in self.text))
+
+    def until(self, fact, seconds=60):
+        """Hear what is said until something is so."""
         ends = time.monotonic() + seconds
-        while not any(words in line for line in self.text):
-            assert time.monotonic() < ends, "".join(self.text)
-            self.settle(0.2)
+        while not fact():
+            assert time.monotonic() < ends, "".join(self.text[-40:])
+            self.settle(0.1)
 
     def settle(self, seconds):
         """Hear everything that is said in the next seconds."""
@@ -239,7 +243,7 @@ class Node:
 
     def stop(self):
         self.do("stop")
-        return self.process.wait(15)
+        return self.process.wait(60)
 
 
 def matches(heard, said, fields):
@@ -300,15 +304,13 @@ def node_on():
             "key": "env:MT5_TEST_KEY",
             "ca_file": str(rig.folder / "ca.pem"),
             "account": "5000123",
-            "timeout": "3s",
-            "window": "4s",
             "magics": {"Driven-000": 77},
         }
         node = Node({**plain, **settings}, {"MT5_TEST_KEY": rig.keys["trade"]})
         started.append(node)
         if wait:
-            node.wait("started", 40)
-            node.wait("quote", 20, of="EURUSD")
+            node.wait("started", 90)
+            node.wait("quote", 90, of="EURUSD")
         return node
 
     yield start

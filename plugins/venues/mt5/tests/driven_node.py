@@ -198,7 +198,7 @@ def main():
             )
         )
         .with_risk_engine_config(LiveRiskEngineConfig(max_order_submit_rate="10000/00:00:01"))
-        .with_timeout_connection(20)
+        .with_timeout_connection(90)
         .with_delay_post_stop_secs(0)
         .with_logging(LoggerConfig(stdout_level=LogLevel.WARNING))
         .build()

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-NEAR = 10.0
+NEAR = 300.0
 """Seconds; a clock that is read wrong is off by 3600."""
 
 
@@ -58,11 +58,11 @@ def test_a_node_trades_through_the_change(rig_with, node_on, change_in, before, 
     node.wait("OrderFilled", id="first")
     node.do("submit", id="rest", side="BUY", qty="1000", price="1.00000")
     node.wait("OrderAccepted", id="rest")
-    assert time.time() < change - 3, "the machine was too slow for this test"
-    node.settle(change - 1.5 - time.time())
+    assert time.time() < change - 4, "the machine was too slow for this test"
+    node.settle(change - 4 - time.time())
 
     # The answer to the first of them is lost, and the books show it only when the clock has changed.
-    rig.broker("conditions", history_lag=2.5)
+    rig.broker("conditions", history_lag=6)
     rig.broker("fault", kind="lost", when="after")
     asked = {}
     while time.time() < change + 2.5:
@@ -126,9 +126,7 @@ def test_a_clock_that_is_set_wrong_after_the_change_stops_the_node_until_it_is_c
     rig.settings.write_text(rig.settings.read_text().replace(f'"+{before}"', f'"+{after}"'))
     rig.start(keep_port=True)
     corrected = time.time()
-    node.settle(2.0)
-    node.wait("quote", of="EURUSD")
-    names = [f"again{n}" for n in range(20)]
+    names = [f"again{n}" for n in range(100)]
     for name in names:  # until the node has found the server again
         node.do("submit", id=name, side="BUY", qty="1000")
         end = node.wait(("OrderFilled", "OrderRejected", "OrderDenied"), id=name)
@@ -139,7 +137,7 @@ def test_a_clock_that_is_set_wrong_after_the_change_stops_the_node_until_it_is_c
     assert end["said"] == "OrderFilled"
     assert abs(end["ts"] / 1e9 - time.time()) < NEAR
     assert len(sent_once(rig.broker("truth"))) == 2
-    node.settle(1.0)
+    node.until(lambda: sum(h["said"] == "quote" and h["at"] / 1e9 > corrected for h in node.heard) > 5)
     assert len(quotes_are_of_their_time(node, since=corrected)) > 5
 
 

@@ -32,7 +32,7 @@ class Broker:
         line = self.process.stdout.readline()
         assert line, self.process.stderr.read()
         self.port = json.loads(line)["port"]
-        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=90)
         self._lines = self._socket.makefile("rb")
 
     def __call__(self, control, **fields):
@@ -48,7 +48,7 @@ class Broker:
         self._lines.close()
         self._socket.close()
         self.process.terminate()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
 class Rig:
@@ -66,7 +66,7 @@ class Rig:
             "module": "framework_mt5_terminal",
             "path": f"127.0.0.1:{broker.port}",
             "clock": "Europe/Athens",
-            "call_seconds": 2.0,
+            "call_seconds": 20.0,
         }
         parts["listen"] |= {"host": "127.0.0.1", "port": 0}
         parts["limits"] |= {"orders_per_second": 1000, "reads_per_second": 1000, "settle_seconds": 1.0}
@@ -100,9 +100,9 @@ class Rig:
     def close(self):
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.log += self.process.communicate(timeout=15)[1]
+            self.log += self.process.communicate(timeout=60)[1]
 
-    def ask(self, method, path, body=None, *, key="trade", headers=None, raw=None, timeout=10):
+    def ask(self, method, path, body=None, *, key="trade", headers=None, raw=None, timeout=60):
         """Status and body."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         found = {"Content-Type": "application/json", **(headers or {})}
@@ -133,10 +133,10 @@ def toml(parts):
 
 def run_command(*arguments):
     command = [sys.executable, "-m", "framework_mt5_server.command", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
 
-def wait_for(fact, seconds=15):
+def wait_for(fact, seconds=60):
     """The first answer that is not empty."""
     ends = time.monotonic() + seconds
     while not (found := fact()):
@@ -217,9 +217,10 @@ def websocket():
                 rig.url.replace("https", "wss") + "/events",
                 ssl=rig.tls,
                 additional_headers={"Authorization": f"Bearer {rig.keys.get(key, key)}"},
+                open_timeout=90,
             )
         )
-        stream.welcome = json.loads(stream.recv(5))
+        stream.welcome = json.loads(stream.recv(60))
         stream.send(json.dumps({"op": "subscribe", "symbols": list(symbols)}))
         return stream
 

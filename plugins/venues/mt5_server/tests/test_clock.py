@@ -1,6 +1,7 @@
 """The broker's time: converted by zone, proven by ticks, checked again when it changes."""
 
 import calendar
+import json
 import struct
 import time
 from datetime import datetime
@@ -8,6 +9,9 @@ from itertools import pairwise
 
 import pytest
 from framework_mt5_server.wallclock import HOUR_MS, ServerClock, iso
+
+NEAR = 60.0
+"""Seconds; a clock that is read wrong is off by 3600."""
 
 
 def utc(*parts):
@@ -85,45 +89,45 @@ def zone_file(path, changes):
 
 
 @pytest.mark.slow
-def test_a_change_to_winter_time_in_the_middle_of_a_session(rig_with, wait, tmp_path, monkeypatch, websocket):
+@pytest.mark.waits
+def test_a_change_to_winter_time_in_the_middle_of_a_session(rig_with, tmp_path, monkeypatch, websocket):
     """Server and broker run through the change, in a zone made for this test."""
-    change = int(time.time()) + 9
+    change = int(time.time()) + 30
     zone_file(tmp_path / "zones" / "Test" / "Broker", (change, 3, 2))
     monkeypatch.setenv("PYTHONTZPATH", str(tmp_path / "zones"))
     rig = rig_with(broker=("--zone=Test/Broker", "--rate=20"), terminal__clock="Test/Broker")
     stream = websocket(rig)
     assert rig.order("before")[1]["state"] == "done"
-    wait(lambda: time.time() > change + 1, 20)
+    assert time.time() < change, "the machine was too slow for this test"
+    ticks = []
+    while not ticks or ticks[-1] <= change + 1:
+        assert time.time() < change + 60, ticks[-1:]
+        message = json.loads(stream.recv(30))
+        if message["type"] == "tick":
+            ticks.append(datetime.fromisoformat(message["tick"]["at"]).timestamp())
     assert rig.order("after")[1]["state"] == "done"
     deals = rig.ask("GET", "/account/deals")[1]["deals"]
     at = [datetime.fromisoformat(deal["at"]).timestamp() for deal in deals]
     assert at == sorted(at)
-    assert abs(at[1] - time.time()) < 5
+    assert abs(at[1] - time.time()) < NEAR
     truth = rig.broker("truth")["deals"]
     assert truth[1]["wall_ms"] < truth[0]["wall_ms"]  # the broker's own clock went back
-    import json
-
-    ticks = []
-    for _ in range(2_000):
-        if ticks and ticks[-1] > change + 1:
-            break
-        message = json.loads(stream.recv(5))
-        if message["type"] == "tick":
-            ticks.append(datetime.fromisoformat(message["tick"]["at"]).timestamp())
     assert ticks == sorted(ticks)
-    assert ticks[-1] > change + 1
-    assert max(b - a for a, b in pairwise(ticks)) < 2
+    assert ticks[0] < change
+    assert max(b - a for a, b in pairwise(ticks)) < NEAR
     assert rig.ask("GET", "/health")[1]["clock_trouble"] is None
 
 
 @pytest.mark.slow
+@pytest.mark.waits
 def test_a_fixed_offset_that_is_wrong_after_the_change_stops_trading(rig_with, wait, tmp_path, monkeypatch):
-    change = int(time.time()) + 7
+    change = int(time.time()) + 30
     zone_file(tmp_path / "zones" / "Test" / "Broker", (change, 3, 2))
     monkeypatch.setenv("PYTHONTZPATH", str(tmp_path / "zones"))
     rig = rig_with(broker=("--zone=Test/Broker", "--rate=20"), terminal__clock="+3")
     assert rig.order("before")[1]["state"] == "done"
+    assert time.time() < change, "the machine was too slow for this test"
     # a second for the server to look again: whoever trades another symbol, or none, is told as soon
-    wait(lambda: time.time() > change + 3, 20)
+    wait(lambda: time.time() > change + 3, 60)
     assert rig.order("after")[1]["code"] == "CLOCK_UNKNOWN"
     assert "correct `clock`" in rig.ask("GET", "/health")[1]["clock_trouble"]

@@ -23,7 +23,7 @@ class Broker:
         assert line, self.process.stderr.read()
         self.port = json.loads(line)["port"]
         self.address = f"127.0.0.1:{self.port}"
-        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=90)
         self._lines = self._socket.makefile("rb")
 
     def __call__(self, control, **fields):
@@ -39,7 +39,7 @@ class Broker:
         self._lines.close()
         self._socket.close()
         self.process.terminate()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 FOREVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
-def wait_for(fact, seconds=10):
+def wait_for(fact, seconds=60):
     ends = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < ends, "it did not happen"
@@ -221,7 +221,8 @@ def test_swap_is_three_nights_on_wednesday_and_one_otherwise(broker, deal):
 
 def test_expired_modified_and_removed_orders(broker, pend):
     info = mt5.symbol_info_tick("EURUSD")
-    timed = pend(mt5.ORDER_TYPE_BUY_LIMIT, 1.09, type_time=2, expiration=info.time + 1)
+    timed = pend(mt5.ORDER_TYPE_BUY_LIMIT, 1.09, type_time=2, expiration=info.time + 3)
+    assert timed.retcode == 10009
     wait_for(lambda: mt5.orders_get() == ())
     assert mt5.history_orders_get(ticket=timed.order)[0].state == mt5.ORDER_STATE_EXPIRED
     placed = pend(mt5.ORDER_TYPE_BUY_LIMIT, 1.09)
@@ -238,12 +239,12 @@ def test_expired_modified_and_removed_orders(broker, pend):
 def test_times_are_the_brokers_wall_clock(broker_with, zone, hours):
     broker = broker_with(f"--zone={zone}")
     broker.quote("1.10000", "1.10002")
-    assert abs(mt5.symbol_info_tick("EURUSD").time - time.time() - hours * 3600) < 5
+    assert abs(mt5.symbol_info_tick("EURUSD").time - time.time() - hours * 3600) < 60
 
 
 def test_comments_lag_and_bare_answers_are_as_at_some_brokers(broker_with, deal):
     broker = broker_with("--comments=overwrite", "--bare-answers")
-    broker("conditions", history_lag=0.5)
+    broker("conditions", history_lag=2)
     answer = deal("buy", 0.1, comment="mine", magic=7)
     assert (answer.retcode, answer.deal, answer.price) == (10009, 0, 0.0)
     assert mt5.history_deals_get(ticket=answer.order) == ()
@@ -288,10 +289,10 @@ def test_a_wedged_call_hangs_and_a_broken_pipe_is_reported(broker, deal):
 def test_calls_that_overlap_are_told(broker):
     import threading
 
-    broker("fault", kind="wedge", on="account_info", seconds=0.3)
+    broker("fault", kind="wedge", on="account_info", seconds=3)
     other = threading.Thread(target=mt5.account_info)
     other.start()
-    time.sleep(0.1)
+    wait_for(lambda: broker("truth")["struck"])
     mt5.positions_total()
     other.join()
     mt5.positions_total()
