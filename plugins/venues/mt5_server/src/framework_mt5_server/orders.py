@@ -131,6 +131,7 @@ class Orders:
         row = self.known(client_id)
         if row is None or row["state"] not in UNSETTLED or client_id in self._under_way:
             return None if row is None else self._outcome(row)
+        asked = _now_ms()  # what turns up after it was looked for has not been looked for long enough
         try:
             found = await self._terminal.do(lambda ask: self._search.find(ask, row))
         except Ambiguous:
@@ -139,7 +140,7 @@ class Orders:
             answer = {"retcode": 10009, "comment": "found in the terminal's books", "found": True}
             return self._keep(client_id, DONE, answer | {"order": found})
         since = max(row["made_ms"], self._started_ms, row["done_ms"] or 0)
-        if _now_ms() - since > self._settle_ms:
+        if asked - since > self._settle_ms:
             return self._keep(client_id, NOT_TAKEN, {"comment": "the terminal never had it"})
         return self._outcome(row)
 
