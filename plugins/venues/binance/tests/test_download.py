@@ -266,6 +266,32 @@ def test_the_command_says_what_is_missing_brings_it_and_does_it_once(site, comma
 
 
 @pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("klines", "--step", "1m"), "klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip"),
+        (("trades",), "trades/BTCUSDT/BTCUSDT-trades-2024-01.zip"),
+        (("aggTrades",), "aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-01.zip"),
+    ],
+)
+@pytest.mark.parametrize("spot_first", [False, True])
+def test_a_file_of_one_market_is_never_taken_for_that_of_the_other(
+    site, command, tmp_path, words, path, spot_first
+):
+    name = path.rpartition("/")[2]
+    site.put(f"data/futures/um/monthly/{path}", b"futures")
+    site.put(f"data/spot/monthly/{path}", b"spot")
+    futures = (words[0], "BTCUSDT", *words[1:], "--from", "2024-01")
+    spot = (*futures, "--market", "spot")
+    first, second = (spot, futures) if spot_first else (futures, spot)
+    assert command(*first) == ["downloaded"]
+    assert command(*second, "--dry-run") == ["would be downloaded"]
+    assert command(*second) == ["downloaded"]
+    assert command(*futures) == command(*spot) == ["unchanged"]
+    assert (tmp_path / "in" / name).read_bytes() == b"futures"
+    assert (tmp_path / "in" / "spot" / name).read_bytes() == b"spot"
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         ("candles", "BTCUSDT", "--from", "2024-01"),

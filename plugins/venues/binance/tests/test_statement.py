@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from framework_binance.clients import clients
 from framework_binance.config import BinanceConfig
-from framework_binance.signing import api
+from framework_binance.signing import Api, api
 from nautilus_trader.model import InstrumentId, Money
 
 from framework import RunError, Statement
@@ -51,6 +51,53 @@ def test_positions_and_orders_are_those_at_the_exchange(sim, account):
     send("POST", "/fapi/v1/order", **order, **resting, newClientOrderId="x-aHRE4BCj-T0001")
     with pytest.raises(RunError, match="whose it is"):
         ask()
+
+
+@pytest.fixture
+def between(monkeypatch):
+    """Does something at the exchange when so many requests of the next statement have been answered."""
+
+    def after(requests, happen):
+        paths, signed = [], Api.signed
+
+        def heard(self, method, path, **fields):
+            answer = signed(self, method, path, **fields)
+            paths.append(path)
+            if len(paths) == requests:
+                happen()
+            return answer
+
+        monkeypatch.setattr(Api, "signed", heard)
+        return paths
+
+    return after
+
+
+LIMIT = {"type": "LIMIT", "timeInForce": "GTC", "price": "59000.0"}
+STOP = {"algoType": "CONDITIONAL", "type": "STOP_MARKET", "triggerPrice": "61000.0"}
+STOP_LIMIT = STOP | {"type": "STOP", "timeInForce": "GTC", "price": "59000.0"}
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+@pytest.mark.parametrize(
+    ("order", "bid", "fills"),
+    [(LIMIT, "58000.0", True), (STOP, "61000.0", True), (STOP_LIMIT, "61000.0", False)],
+    ids=["limit", "stop", "stop_limit"],
+)
+def test_what_fills_or_triggers_between_two_requests_is_seen(
+    sim, account, between, requests, order, bid, fills
+):
+    config = account()
+    kind, name = ("algoOrder", "clientAlgoId") if "algoType" in order else ("order", "newClientOrderId")
+    sent = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.010", name: "A-1", **order}
+    api(config, 5_000).signed("POST", f"/fapi/v1/{kind}", **sent)
+    ask = clients("BINANCE", config).statement
+    assert ask() == Statement({}, frozenset({"A-1"}))
+    paths = between(requests, lambda: sim.quote(bid, f"{bid[:-1]}1"))
+    stated = ask()
+    assert paths[:3] == ["/fapi/v1/openAlgoOrders", "/fapi/v1/openOrders", "/fapi/v3/positionRisk"]
+    assert stated.positions == ({BOTH[0]: Decimal("0.010")} if fills else {})
+    assert stated.positions or stated.orders == {"A-1"}
 
 
 def test_the_ids_are_those_that_the_engines_adapter_was_given(account, sim, node):

@@ -38,7 +38,7 @@ def download_command(
     first: Annotated[str, typer.Option("--from", help="A month, 2024-01, or a day, 2024-01-15.")],
     last: Annotated[str | None, typer.Option("--to", help="The last one; left out, it is the first.")] = None,
     step: Annotated[str | None, typer.Option(help="Of klines: 1m, 1h, 1d, ...")] = None,
-    market: Annotated[str, typer.Option(help="futures (USD-M) or spot.")] = "futures",
+    market: Annotated[str, typer.Option(help="futures (USD-M), or spot: into a folder spot.")] = "futures",
     into: Annotated[Path, typer.Option(help="The folder the files are put into.")] = Path("downloads"),
     url: Annotated[str, typer.Option(help="Where the site, or a copy of it, is.")] = SITE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is missing; ask nobody.")] = False,
@@ -51,10 +51,11 @@ def download_command(
     """
     paths = _wanted(kind, symbol, first, last or first, step, market).files()
     base = _address(url)
+    folder = into / "spot" if market == "spot" else into  # the files of both markets have the same names
     rows: list[dict[str, Any]] = []
     with _progress(visible=not json) as bars:
         for path in paths:
-            target = into / path.rpartition("/")[2]
+            target = folder / path.rpartition("/")[2]
             if dry_run:
                 status = _outlook(target)
             else:

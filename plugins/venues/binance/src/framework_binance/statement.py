@@ -21,6 +21,9 @@ WHOLE = f"{MARK}R"
 def statement(config: BinanceConfig) -> Statement:
     """Positions and open orders of the instruments in the settings; seven of request weight for each.
 
+    They are read in the order in which one becomes the other, stop, order, position: what triggers or fills
+    between two requests is seen by the later one, and nothing is missed by both.
+
     Raises:
         RunError: Binance does not answer, or refused.
     """
@@ -28,14 +31,14 @@ def statement(config: BinanceConfig) -> Statement:
     positions: dict[str, Decimal] = {}
     orders: set[str] = set()
     for instrument, symbol in zip(config.instruments, config.symbols, strict=True):
-        risks = binance.signed("GET", "/fapi/v3/positionRisk", symbol=symbol)
-        if held := sum((Decimal(row["positionAmt"]) for row in risks), Decimal(0)):
-            positions[str(instrument)] = held
-        plain = binance.signed("GET", "/fapi/v1/openOrders", symbol=symbol)
         stops = binance.signed("GET", "/fapi/v1/openAlgoOrders", symbol=symbol)
+        plain = binance.signed("GET", "/fapi/v1/openOrders", symbol=symbol)
+        risks = binance.signed("GET", "/fapi/v3/positionRisk", symbol=symbol)
         orders |= {_ours(row["clientOrderId"]) for row in plain} | {
             _ours(row["clientAlgoId"]) for row in stops
         }
+        if held := sum((Decimal(row["positionAmt"]) for row in risks), Decimal(0)):
+            positions[str(instrument)] = held
     return Statement(positions, frozenset(orders))
 
 
