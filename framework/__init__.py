@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from framework.config.values import to_nanos
     from framework.engine.asked import Asked, before, difference
     from framework.holding import Holding
-    from framework.promotion import Hurdle, Promotion, configuration_hash, settings_of, write_promotion
+    from framework.promotion import Hurdle, Promotion, configuration_hash, subject_of, write_promotion
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
     from framework.signals.features import Feature, Readings, check_feature, follow
@@ -137,7 +137,7 @@ __all__ = [
     "refuse_changes",
     "refuse_repeats",
     "run_plan",
-    "settings_of",
+    "subject_of",
     "tick_beyond",
     "to_nanos",
     "write_promotion",
@@ -170,7 +170,7 @@ _WITH_THE_ENGINE = {
     "load_bars": "framework.catalog.arrays",
     "read_settings": "framework.config.node",
     "run_plan": "framework.study",
-    "settings_of": "framework.promotion",
+    "subject_of": "framework.promotion",
     "tick_beyond": "framework.ticks",
     "to_nanos": "framework.config.values",
     "write_promotion": "framework.promotion",

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,10 +21,11 @@ from framework.config.values import to_plain
 from framework.errors import CompositionError, ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from framework.compose import Plan, StrategyPlan
 
+CODE = {".py", ".so", ".pyd"}
 SHORTEST_KEY = 16
 """Bytes of a key that signs."""
 HOW = "Prove it with `framework walkforward`, or say --unproven REASON, which goes into the journal."
@@ -54,6 +57,9 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         made: When, ISO 8601.
         by: The distribution that judged, with its version.
         settings: The strategy's `use` and `config`, every default filled in.
+        beside: `configuration_hash` of every other strategy of the node, by its `id:`; they were judged
+            together, and so they trade together.
+        code: SHA-256 of the code of the package of the strategy, and of its filter, by its name.
         versions: Distribution to version of everything that took part.
         data: SHA-256 of every data file, by its path in the catalog.
         hurdles: Everything that had to hold.
@@ -67,6 +73,8 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     made: str
     by: str
     settings: dict[str, Any]
+    beside: dict[str, str]
+    code: dict[str, str]
     versions: dict[str, str]
     data: dict[str, str]
     hurdles: list[Hurdle]
@@ -97,6 +105,45 @@ def configuration_hash(strategy: StrategyPlan) -> str:
     return hashlib.sha256(_canonical(facts)).hexdigest()
 
 
+def _source_hash(package: str) -> str:
+    """SHA-256 of an imported package's files of code, names and contents, or of a module that is one file.
+
+    Args:
+        package: Its name, without a dot.
+    """
+    module = sys.modules[package]
+    roots = [Path(folder) for folder in getattr(module, "__path__", ())]
+    alone = [] if roots or module.__file__ is None else [Path(module.__file__)]
+    found = [(file.relative_to(root), file) for root in roots for file in root.rglob("*")]
+    found += [(Path(file.name), file) for file in alone]
+    digest = hashlib.sha256()
+    for name, file in sorted(found):
+        if file.suffix in CODE and file.is_file():
+            content = file.read_bytes()
+            digest.update(f"{name.as_posix()} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def subject_of(plan: Plan, strategy: StrategyPlan) -> dict[str, Any]:
+    """What a record of a strategy is of: the fields of a `Promotion` that are no finding."""
+    others = (other for other in plan.strategies if other.id != strategy.id)
+    return {
+        "strategy": strategy.id,
+        "configuration": configuration_hash(strategy),
+        "settings": settings_of(strategy),
+        "beside": {other.id: configuration_hash(other) for other in others},
+        "code": _code(strategy),
+        "versions": dict(plan.versions),
+    }
+
+
+def _code(strategy: StrategyPlan) -> dict[str, str]:
+    classes = [strategy.spec.strategy, *(() if strategy.filter is None else (strategy.filter.spec.filter,))]
+    packages = {made.__module__.partition(".")[0] for made in classes}
+    return {package: _source_hash(package) for package in sorted(packages)}
+
+
 def write_promotion(plan: Plan, promotion: Promotion) -> Path:
     """Seal a record and put it where a live start of the plan looks for it.
 
@@ -120,12 +167,15 @@ def write_promotion(plan: Plan, promotion: Promotion) -> Path:
     return path
 
 
-def demand(plan: Plan, unproven: str | None = None) -> list[dict[str, str]]:
+def demand(
+    plan: Plan, unproven: str | None = None, strategies: Sequence[StrategyPlan] | None = None
+) -> list[dict[str, str]]:
     """Ask for a passing record of every strategy; what to note in the journal of the session.
 
     Args:
         plan: What is about to trade live.
         unproven: Why it may without; the reason is noted.
+        strategies: Those of it to ask for; all when left out.
 
     Raises:
         CompositionError: A strategy has no record, or one that does not hold, and no reason was given.
@@ -135,7 +185,7 @@ def demand(plan: Plan, unproven: str | None = None) -> list[dict[str, str]]:
         raise ConfigError("--unproven needs a reason", where="--unproven", remedy="Say why; it is kept.")
     key = _key(plan)
     notes = []
-    for strategy in plan.strategies:
+    for strategy in plan.strategies if strategies is None else strategies:
         path = plan.promotions / f"{strategy.id}.json"
         try:
             sealed = _believed(path, key)
@@ -149,7 +199,9 @@ def demand(plan: Plan, unproven: str | None = None) -> list[dict[str, str]]:
                 {"command": "unproven", "scope": strategy.id, "why": unproven, "because": str(error)}
             )
         else:
-            notes.append({"command": "promoted", "scope": strategy.id, "why": sealed.sha256})
+            held = "; ".join(f"{each['name']} {each['bound']}" for each in sealed.promotion["hurdles"])
+            note = {"command": "promoted", "scope": strategy.id, "why": sealed.sha256, "because": held}
+            notes.append(note)
     return notes
 
 
@@ -186,14 +238,26 @@ def _fits(facts: dict[str, Any], plan: Plan, strategy: StrategyPlan) -> None:
     if promotion.verdict != "passed" or not all(hurdle.passed for hurdle in promotion.hurdles):
         missed = ", ".join(hurdle.name for hurdle in promotion.hurdles if not hurdle.passed)
         raise _NotPromotedError(f"it was tried, and the verdict is {promotion.verdict} ({missed})")
-    if promotion.strategy != strategy.id or promotion.configuration != configuration_hash(strategy):
-        raise _NotPromotedError("its promotion record is of other settings")
+    for difference in _differences(promotion, plan, strategy):
+        raise _NotPromotedError(difference)
+
+
+def _differences(promotion: Promotion, plan: Plan, strategy: StrategyPlan) -> Iterator[str]:
+    """What a record is of that is not what would trade."""
+    now = subject_of(plan, strategy)
+    if promotion.strategy != strategy.id or promotion.configuration != now["configuration"]:
+        yield "its promotion record is of other settings"
+    for name, configuration in promotion.beside.items():
+        if now["beside"].get(name) != configuration:
+            how = "has other settings" if name in now["beside"] else "is not in the node"
+            yield f'it was proven together with strategy "{name}", which {how}'
+    for name, code in now["code"].items():
+        if promotion.code.get(name) != code:
+            yield f"the code of {name} is not the code that was proven"
     for name in ("framework", "nautilus_trader", *_distributions(strategy)):
         if promotion.versions.get(name) != plan.versions.get(name):
-            raise _NotPromotedError(
-                f"it was promoted with {name} {promotion.versions.get(name)}, and this is "
-                f"{plan.versions.get(name)}"
-            )
+            was = promotion.versions.get(name)
+            yield f"it was promoted with {name} {was}, and this is {plan.versions.get(name)}"
 
 
 def _distributions(strategy: StrategyPlan) -> list[str]:

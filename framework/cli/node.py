@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from framework.compose import Plan
+    from framework.compose import Plan, StrategyPlan
     from framework.result import Result
     from framework.specs import Mode
 
@@ -186,11 +186,13 @@ def _plan(file: Path, mode: str | None, catalog: Path | None = None, report: Pat
     return plan
 
 
-def _proven(plan: Plan, unproven: str | None) -> list[dict[str, str]]:
-    """What the journal is to keep about the strategies' promotion."""
+def _proven(
+    plan: Plan, unproven: str | None, strategies: Sequence[StrategyPlan] | None = None
+) -> list[dict[str, str]]:
+    """What the journal is to keep about the promotion of the strategies, or of some of them."""
     from framework.promotion import demand  # noqa: PLC0415 - the engine's model loads with it
 
-    return demand(plan, unproven)
+    return demand(plan, unproven, strategies)
 
 
 def _runner(
@@ -213,7 +215,7 @@ def _runner(
         speed=_speed(plan.config.paper.speed if speed is None else speed),
         tell=lambda line: typer.echo(plain(line), err=True),
         composed=None if file is None else composer(file.resolve(), plan.mode),
-        promoted=_proven if plan.mode == "live" else lambda plan, unproven: [],  # noqa: ARG005 - the signature
+        promoted=_proven if plan.mode == "live" else lambda plan, unproven, told: [],  # noqa: ARG005 - the signature
     )
 
 

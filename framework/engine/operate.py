@@ -147,7 +147,7 @@ def run(
     tell: Callable[[str], None] = _log.info,
     notes: Iterable[Mapping[str, str]] = (),
     composed: Callable[[str | None], Plan] | None = None,
-    promoted: Promoted = lambda plan, unproven: (),  # noqa: ARG005 - the signature
+    promoted: Promoted = lambda plan, unproven, told: (),  # noqa: ARG005 - the signature
 ) -> Result:
     """Run a plan on paper or live until its replay ends or it is told to stop.
 

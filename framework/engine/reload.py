@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,12 +24,12 @@ from framework.risk.rule import RiskRule
 from framework.secret import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from framework.compose import Plan, RulePlan
+    from framework.compose import Plan, RulePlan, StrategyPlan
     from framework.engine.live import LiveRun
 
-type Promoted = Callable[[Plan, str | None], Iterable[Mapping[str, str]]]
+type Promoted = Callable[[Plan, str | None, Sequence[StrategyPlan]], Iterable[Mapping[str, str]]]
 type Kind = Literal["limit", "parameter", "guard", "restart"]
 LOOKED_INTO = {"venues", "strategies", "risk", "guard"}
 """The sections of a file of which something can change; every other is what a running node is made of."""
@@ -77,13 +77,13 @@ class Reload:
     Attributes:
         node: The node.
         plan: What it runs by now.
-        promoted: Asks for the promotion records of a plan's strategies, as a start does: takes the plan and
-            why there may be none, and gives what to note or raises a `FrameworkError`.
+        promoted: Asks for the promotion records of strategies of a plan, as a start does: takes the plan,
+            why there may be none and those strategies, and gives what to note or raises a `FrameworkError`.
     """
 
     node: LiveRun
     plan: Plan
-    promoted: Promoted = lambda plan, unproven: ()  # noqa: ARG005 - the signature
+    promoted: Promoted = lambda plan, unproven, told: ()  # noqa: ARG005 - the signature
 
     def take(
         self, plan: Plan, unproven: str | None = None, *, approved: bool, dry: bool = False
@@ -107,7 +107,7 @@ class Reload:
         names = {change.path.partition(":")[0] for change in changes}
         told = tuple(one for one in plan.strategies if f"strategy {one.id}" in names)
         try:
-            notes = self.promoted(replace(plan, strategies=told), unproven)
+            notes = self.promoted(plan, unproven, told)
         except FrameworkError as error:
             return answer | {"why": str(error)}
         failed = "it was only asked about" if dry else self._apply(plan, names)

@@ -131,12 +131,14 @@ def run(task: Run, kept: Kept) -> Row:
 
     began = time.perf_counter()
     record, outside = Record(), Outside(task.plan.catalog)
-    node = backtest.build(task.plan, feed=task.feed, precomputed=kept.of(task.plan, task.feed))
+    watching = outside.watching if "asked" in task.keep else contextlib.nullcontext
+    with watching():
+        node = backtest.build(task.plan, feed=task.feed, precomputed=kept.of(task.plan, task.feed))
     try:
         if "asked" in task.keep:
             record.attach(node.strategies)
             try:
-                with outside.watching():
+                with watching():
                     ended = backtest.replay(node)
             except FrameworkError as error:
                 asked = judged(record.asked, node.gate.decisions)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,10 @@ from framework import (
     Hurdle,
     Promotion,
     Study,
-    configuration_hash,
+    subject_of,
     write_promotion,
 )
-from framework.promotion import demand, settings_of
+from framework.promotion import demand
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "node.yaml"
 ID = "vwap-eurusd"
@@ -29,15 +31,12 @@ def plan(tmp_path):
 
 
 def record(plan, **changes):
-    (strategy,) = plan.strategies
+    strategy = next(one for one in plan.strategies if one.id == ID)
     usual = {
-        "strategy": ID,
-        "configuration": configuration_hash(strategy),
+        **subject_of(plan, strategy),
         "verdict": "passed",
         "made": "2026-11-25T12:00:00Z",
         "by": "framework-proving 0.1.0",
-        "settings": settings_of(strategy),
-        "versions": dict(plan.versions),
         "data": {"data/bars/a.parquet": "0" * 64},
         "hurdles": [Hurdle(name="sharpe", value=1.5, bound=">= 0.5", passed=True)],
         "figures": {},
@@ -71,7 +70,8 @@ def test_a_strategy_without_a_record_may_not_trade_live(plan):
 def test_a_passing_record_of_these_settings_lets_it_trade_and_is_noted(plan):
     path = write_promotion(plan, record(plan))
     sealed = json.loads(path.read_text())
-    assert demand(plan) == [{"command": "promoted", "scope": ID, "why": sealed["sha256"]}]
+    held = {"because": "sharpe >= 0.5"}
+    assert demand(plan) == [{"command": "promoted", "scope": ID, "why": sealed["sha256"], **held}]
 
 
 def test_the_seal_is_the_hash_of_the_content(plan):
@@ -103,6 +103,46 @@ def test_one_changed_setting_needs_a_new_proof(plan):
     write_promotion(plan, record(plan))
     other = Study.open(QUICKSTART).plan({f"strategies.{ID}.config.entry_band": "2.25"})
     assert "of other settings" in refused(replace(other, promotions=plan.promotions))
+
+
+def test_a_strategy_proven_beside_another_trades_beside_it(plan):
+    """One that earns may have carried one that does not."""
+    (strategy,) = plan.strategies
+    both = replace(plan, strategies=(strategy, replace(strategy, id="other")))
+    write_promotion(both, record(both))
+    assert demand(both, strategies=[strategy])[0]["command"] == "promoted"
+    assert 'together with strategy "other", which is not in the node' in refused(plan)
+    changed = Study.open(QUICKSTART).plan({f"strategies.{ID}.config.entry_band": "2.25"}).strategies[0]
+    with pytest.raises(CompositionError, match='strategy "other", which has other settings'):
+        demand(replace(both, strategies=(strategy, replace(changed, id="other"))), strategies=[strategy])
+
+
+def test_a_strategy_proven_alone_may_trade_beside_others(plan):
+    write_promotion(plan, record(plan))
+    (strategy,) = plan.strategies
+    both = replace(plan, strategies=(strategy, replace(strategy, id="other")))
+    assert demand(both, strategies=[strategy])[0]["command"] == "promoted"
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_other_code_under_the_same_version_needs_a_new_proof(plan, tmp_path, monkeypatch, alone):
+    folder = tmp_path / "source"
+    code = folder / "traded.py" if alone else folder / "traded" / "__init__.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("from framework_vwap.strategy import Vwap\n\n\nclass Mine(Vwap):\n    pass\n")
+    (code.parent / "notes.txt").write_text("1")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "traded", raising=False)
+    mine = importlib.import_module("traded").Mine
+    (strategy,) = plan.strategies
+    offer = replace(strategy.offer, spec=replace(strategy.spec, strategy=mine))
+    strategy = replace(strategy, offer=offer)
+    plan = replace(plan, strategies=(strategy,))
+    write_promotion(plan, record(plan))
+    (code.parent / "notes.txt").write_text("2")
+    assert demand(plan)[0]["command"] == "promoted"
+    code.write_text(code.read_text().replace("pass", "turned = True"))
+    assert "the code of traded is not the code that was proven" in refused(plan)
 
 
 def test_a_figure_changed_by_hand_is_noticed(plan):

@@ -121,8 +121,9 @@ def test_new_settings_of_a_strategy_trade_live_only_when_promoted(plan, monkeypa
     smaller(said)
     asks = []
 
-    def promoted(plan, unproven):
-        asks.append([strategy.id for strategy in plan.strategies])
+    def promoted(plan, unproven, told):
+        asks.append([strategy.id for strategy in told])
+        assert len(plan.strategies) > len(told)  # records speak of those beside it too
         if unproven is None:
             raise CompositionError("not proven")
         return [{"command": "unproven", "why": unproven}]

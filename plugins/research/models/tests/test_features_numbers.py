@@ -239,6 +239,20 @@ def test_markov_learns_the_regimes_that_made_the_returns():
     assert (believed == (np.array(path[1:]) == 1)).mean() > 0.95
 
 
+def test_markov_on_larger_bars_learns_from_larger_bars():
+    """Four bars of a calm market move twice as far as one, and are no turbulent one."""
+    rng = np.random.default_rng(5)
+    path = np.repeat(rng.permutation([0, 1] * 50), 80)
+    returns = rng.normal(0.0, np.where(path == 1, 0.004, 0.001))
+    rows = closes(100 * np.exp(np.cumsum(returns)))
+    bar = int(rows.ts[1] - rows.ts[0])
+    feature = Markov(every=f"{4 * bar // 10**9}s", learn_from=8_000).fit(rows)
+    assert feature.deviations == pytest.approx([0.002, 0.008], rel=0.1)
+    believed = columns(feature, rows)[0]
+    known = np.isfinite(believed)
+    assert ((believed[known] > 0.5) == (path[known] == 1)).mean() > 0.9
+
+
 def test_change_points_are_where_ruptures_finds_them_later():
     """The spread of returns changes five times; PELT sees all of them, the feature what came before."""
     import ruptures

@@ -22,6 +22,17 @@ class ReadsNotes(Specimen):
         return self.calls[len(self.closes[bar.bar_type.instrument_id]) % len(self.calls)]
 
 
+class ReadsNotesWhenItIsMade(ReadsNotes):
+    """The same, before anything starts."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.calls = json.loads(Path(config.history).read_text(encoding="utf-8"))
+
+    def prepare(self):
+        pass
+
+
 class FindsTheCatalog(Specimen):
     """Reads the catalog it was not told of, with the engine's own reader, and uses nothing of it."""
 

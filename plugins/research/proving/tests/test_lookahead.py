@@ -40,6 +40,20 @@ def test_too_few_decisions_are_not_enough_evidence(specimen):
     assert "1000 are needed" in verdict.reason
 
 
+def test_decisions_before_every_instrument_has_begun_are_not_called_clean(specimen, tmp_path):
+    """One contract after the other: at no moment are there both."""
+    plan = specimen(SPECS["moving_averages"], presets=("EURUSD", "XAUUSD"), length=400)
+    first, second = Study.tapes(plan)
+    one_after_the_other = [first.first(200), replace(second, rows=second.rows[200:])]
+    verdict = look_ahead(Study.on(plan, one_after_the_other, tmp_path / "contracts"), cuts=2, minimum=1)
+    begins = second.name
+    assert verdict.evidence["cuts"] == 2
+    assert any("are not judged" in note and begins in note for note in verdict.notes)
+    whole = look_ahead(plan, cuts=2, minimum=1)
+    assert whole.evidence["decisions"] > verdict.evidence["decisions"]
+    assert whole.notes == []
+
+
 @pytest.fixture
 def outsider(specimen, monkeypatch):
     """A strategy of `outsiders.py` as a plan, importable where the runs happen."""
@@ -59,10 +73,21 @@ def notes(tmp_path):
     return file
 
 
-def test_a_file_read_by_python_is_named_and_leaves_the_answer_open(outsider, notes):
-    verdict = look_ahead(outsider("ReadsNotes", notes), cuts=1, shrink=False)
+@pytest.mark.parametrize("strategy", ["ReadsNotes", "ReadsNotesWhenItIsMade"])
+def test_a_file_read_by_python_is_named_and_leaves_the_answer_open(outsider, notes, strategy):
+    verdict = look_ahead(outsider(strategy, notes), cuts=1, shrink=False)
     assert verdict.verdict == "not enough evidence"
     assert str(notes) in verdict.reason
+
+
+@pytest.mark.parametrize(("knows_until", "verdict"), [(1_000, "clean"), (None, "not enough evidence")])
+def test_a_file_whose_manifest_says_that_it_is_older_than_the_data_may_be_read(
+    outsider, notes, knows_until, verdict
+):
+    facts = {} if knows_until is None else {"knows_until": knows_until}
+    (notes.parent / "manifest.json").write_text(json.dumps(facts), encoding="utf-8")
+    plan = outsider("ReadsNotesWhenItIsMade", str(notes))
+    assert look_ahead(plan, cuts=1, shrink=False).verdict == verdict
 
 
 def test_a_file_that_is_declared_as_known_before_is_none_of_its_business(outsider, notes):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from framework_proving import evidence, runners
-from framework_proving.folds import folds
+from framework_proving.folds import folds, last_training
 from framework_proving.overfit import over_fit
 from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
 from nautilus_trader.model import Quantity
@@ -103,6 +103,14 @@ def test_too_few_days_are_no_verdict():
     assert walk(returns).verdict == "not enough evidence"
 
 
+def test_the_settings_to_go_on_with_are_chosen_on_as_much_as_was_judged():
+    said = {"count": 5, "lead": 8}
+    assert last_training(0, 1299, kind="rolling", **said) == (500, 1299)
+    trainings = {fold.train_end - fold.train_start + 1 for fold in folds(0, 1299, kind="rolling", **said)}
+    assert trainings == {800}
+    assert last_training(0, 1299, kind="anchored", **said) == (0, 1299)
+
+
 def test_earlier_trials_raise_what_has_to_be_beaten():
     returns = noise(1)
     stretches = folds(0, DAYS - 1, count=1, lead=1, kind="anchored")
@@ -121,6 +129,33 @@ def test_earlier_trials_raise_what_has_to_be_beaten():
         return next(h.value for h in judged.hurdles if h.name == "deflated Sharpe ratio")
 
     assert deflated(0) > deflated(10) > deflated(1_000)
+
+
+def test_settings_from_an_earlier_search_answer_for_it_when_nothing_varies_any_more():
+    """The best of a thousand that know nothing, found before and written into the file."""
+    days, searched = 1_000, 1_000
+    returns = np.random.default_rng(7).normal(0, 0.01, (days, searched))
+    best = returns[:, int(np.argmax(returns.mean(axis=0) / returns.std(axis=0)))]
+    stretches = folds(0, days - 1, count=1, lead=1, kind="anchored")
+    trades = tuple(best[best != 0] * 1e5)
+
+    def judged(earlier):
+        return walk_forward(
+            stretches,
+            lambda start, end: Chosen({}, (), frozenset("a")),
+            lambda fold, point: Unseen(best, trades, 1e5),
+            bounds=Bounds(),
+            last=(0, days - 1),
+            earlier=earlier,
+        )
+
+    alone, honest = judged(0), judged(searched)
+    assert alone.verdict == "passed"
+    assert honest.verdict == "failed"
+    (deflated,) = [hurdle for hurdle in honest.hurdles if not hurdle.passed]
+    assert deflated.name == "deflated Sharpe ratio"
+    assert deflated.value < 0.9
+    assert honest.figures["variance of the trials' daily Sharpe ratios"] == pytest.approx(1 / (days - 1))
 
 
 def test_nothing_that_trades_fails_without_an_error():
@@ -253,6 +288,8 @@ def test_a_dry_run_shows_the_stretches_and_writes_nothing(node):
         (["--purge", "soon"], "is no duration"),
         (["--folds", "5", "--purge", "900d"], "nothing is left"),
         (["--set", f"{BAND}=2,2"], "given twice"),
+        (["--set", "venues.SIM.config.leverage=20,30"], "no setting of a strategy"),
+        (["--set", "risk.size-cap.config.max_notional=1 USD"], "no setting of a strategy"),
     ],
 )
 def test_a_mistake_is_explained(node, arguments, says):

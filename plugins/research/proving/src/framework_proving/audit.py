@@ -97,22 +97,45 @@ def _size(tape: Tape) -> int | None:
     return None if unit is None else spec.step * unit
 
 
+def vouched(plan: Any, tapes: Sequence[Tape]) -> list[Path]:
+    """What settings name where a manifest says that it was made before the data begins: it may be read."""
+    first = min(tape.rows[0].ts for tape in tapes)
+    found: list[Path] = []
+    for _, texts in _settings(plan):
+        learned = [ns for _, ns in _learned(texts)]
+        if learned and max(learned) < first:
+            found += [path for path in map(Path, texts) if path.is_absolute() and path.exists()]
+    data = plan.catalog.resolve()
+    return [path for path in found if not data.is_relative_to(path.resolve())]
+
+
 def _trained_on_it(plan: Any, tapes: Sequence[Tape]) -> Iterator[str]:
     """Files that settings name, and what the manifest beside them says they were made from."""
     first = min(tape.rows[0].ts for tape in tapes)
+    for name, texts in _settings(plan):
+        for manifest, learned in _learned(texts):
+            if learned >= first:
+                yield (
+                    f"{name} uses {manifest.parent}, which learned on data up to {moment(learned)}; "
+                    f"the run begins at {moment(first)}"
+                )
+
+
+def _settings(plan: Any) -> Iterator[tuple[str, list[str]]]:
+    """The id of everything that has settings, and every text in them."""
     for part in (*plan.strategies, *plan.rules):
         held = getattr(part, "filter", None)
         for config in (part.config, *(() if held is None else (held.config,))):
-            for manifest in _manifests(list(_texts(config))):
-                facts = _facts(manifest)
-                learned = next((ns for key in TRAINED if (ns := _nanos(facts.get(key))) is not None), None)
-                if learned is None:
-                    continue
-                if learned >= first:
-                    yield (
-                        f"{part.id} uses {manifest.parent}, which learned on data up to {moment(learned)}; "
-                        f"the run begins at {moment(first)}"
-                    )
+            yield part.id, list(_texts(config))
+
+
+def _learned(texts: Sequence[str]) -> Iterator[tuple[Path, int]]:
+    """The manifests of what is named, and up to when each says that it has seen data."""
+    for manifest in _manifests(texts):
+        facts = _facts(manifest)
+        learned = next((ns for key in TRAINED if (ns := _nanos(facts.get(key))) is not None), None)
+        if learned is not None:
+            yield manifest, learned
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from framework import RunError, Study, before, difference
+from framework_proving.audit import vouched
 from framework_proving.watch import Watch
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Bench:
         self.tapes = Study.tapes(plan)
         self.runs = 0
         self.reads: list[str] = []
-        self._known = [path.resolve() for path in known]
+        self._known = [path.resolve() for path in (*known, *vouched(plan, self.tapes))]
         self._workers = workers
         self._tick = tick
 

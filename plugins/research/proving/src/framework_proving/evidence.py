@@ -59,6 +59,20 @@ def expected_best_sharpe(trials: int, variance: float) -> float:
     return float(math.sqrt(variance) * ((1 - EULER) * far + EULER * farther))
 
 
+def spread_of_trials(known: float, earlier: int, days: int) -> float:
+    """The variance of the Sharpe ratios of trials of which some were made earlier and are only counted.
+
+    How those differed is not known. Trials that know nothing differ by what a Sharpe ratio over so many days
+    is off by itself, 1 / (days - 1): Lo (2002), "The Statistics of Sharpe Ratios", FAJ 58(4).
+
+    Args:
+        known: Of the trials whose ratios are known, of one day; 0 when there are none.
+        earlier: Trials that are only counted.
+        days: Returns that are judged.
+    """
+    return max(known, 1 / (days - 1)) if earlier and days > 1 else known
+
+
 def deflated_sharpe(returns: Series, trials: int, variance: float) -> float:
     """The probability that a Sharpe ratio is above what luck gives the best of the trials; same source."""
     if len(returns) < 4 or not np.std(returns) > 0:  # noqa: PLR2004 - a kurtosis needs some

@@ -44,7 +44,7 @@ def folds(
     Raises:
         ConfigError: Nothing is left of a training or a test.
     """
-    length = (end - start + 1) // (count + lead)
+    length = _length(start, end, count, lead)
     made = []
     for number in range(count):
         begin = start + (lead + number) * length
@@ -58,3 +58,13 @@ def folds(
             remedy="Use fewer folds, a shorter --purge and --embargo, or more data.",
         )
     return made
+
+
+def last_training(start: int, end: int, *, count: int, lead: int, kind: Kind) -> tuple[int, int]:
+    """The stretch on which the settings to go on with are chosen: as long as those that were judged."""
+    return (start if kind == "anchored" else end - lead * _length(start, end, count, lead) + 1), end
+
+
+def _length(start: int, end: int, count: int, lead: int) -> int:
+    """Of a test."""
+    return (end - start + 1) // (count + lead)

@@ -77,18 +77,22 @@ def look_ahead(
                     fault = _fault(bench, whole, name, cut, apart, seed, shrink=shrink)
                     reason = f"a decision at {moment(fault.ts)} depends on what comes after it: {name}"
                     return _verdict(bench, "biased", reason, counts, fault=fault)
-        return _without_fault(bench, decisions, len(moments), minimum)
+        return _without_fault(bench, whole, moments, minimum)
 
 
 def moments_of(bench: Bench, whole: Sequence[Asked], count: int, seed: int) -> list[int]:
-    """Seeded moments at which every stream has begun and none has ended, half of them at decisions."""
+    """Seeded moments at which every stream has begun and one goes on, half of them at decisions."""
     rng = random.Random(seed)  # noqa: S311 - where to cut, not secrets
-    begun = max(tape.rows[0].ts for tape in bench.tapes)
-    ends = min(tape.rows[-1].ts for tape in bench.tapes)
+    begun, ends = _begun(bench), bench.times[-1]
     times = [ts for ts in bench.times if begun <= ts < ends]
     decided = sorted({asked.ts for asked in whole if not asked.stopping and begun <= asked.ts < ends})
     spread = _one_of_each_part(decided, (count + 1) // 2, rng)
     return sorted({*spread, *_one_of_each_part(times, count - len(spread), rng)})
+
+
+def _begun(bench: Bench) -> int:
+    """When every stream has begun; the engine runs on none that is empty."""
+    return max(tape.rows[0].ts for tape in bench.tapes)
 
 
 def _one_of_each_part(times: Sequence[int], parts: int, rng: random.Random) -> list[int]:
@@ -98,21 +102,29 @@ def _one_of_each_part(times: Sequence[int], parts: int, rng: random.Random) -> l
     return [rng.choice(times[a:b]) for a, b in itertools.pairwise(edges)]
 
 
-def _without_fault(bench: Bench, decisions: int, cuts: int, minimum: int) -> Verdict:
-    counts: dict[str, int | float | str | None] = {"decisions": decisions, "cuts": cuts}
-    if decisions < minimum:
-        reason = f"{decisions} decisions were made; {minimum} are needed to judge"
-        return _verdict(bench, "not enough evidence", reason, counts)
+def _without_fault(bench: Bench, whole: Sequence[Asked], moments: Sequence[int], minimum: int) -> Verdict:
+    begun, last = _begun(bench), max(moments, default=-1)
+    asked = [each.ts for each in whole if not each.stopping]
+    judged, early = sum(begun <= ts <= last for ts in asked), sum(ts < begun for ts in asked)
+    counts: dict[str, int | float | str | None] = {"decisions": judged, "cuts": len(moments)}
+    late = next(tape.name for tape in bench.tapes if tape.rows[0].ts == begun)
+    unjudged = (
+        f"{early} decisions before {moment(begun)}, when {late} begins, are not judged: check them alone."
+    )
+    notes = [unjudged] if early else []
+    if judged < minimum:
+        reason = f"{judged} decisions were made before a change of the future; {minimum} are needed to judge"
+        return _verdict(bench, "not enough evidence", reason, counts, notes=notes)
     if bench.reads:
         shown = ", ".join(bench.reads[:3])
         reason = f"it turns to what this check cannot change: {shown}"
-        notes = [
+        notes += [
             "A file that was there before the data began, such as a trained model, is declared with --known.",
             "Another program that reads the catalog during the check looks the same: try again without it.",
         ]
         return _verdict(bench, "not enough evidence", reason, counts, notes=notes)
-    reason = f"no decision changed with the future, at {cuts} moments"
-    return _verdict(bench, "clean", reason, counts)
+    reason = f"no decision changed with the future, at {len(moments)} moments"
+    return _verdict(bench, "clean", reason, counts, notes=notes)
 
 
 def _verdict(

@@ -68,7 +68,8 @@ def over_fit(
     ratios = [evidence.sharpe(column) for column in moving.T]
     best = moving[:, int(np.argmax(ratios))]
     probability = evidence.overfit_probability(moving, blocks=BLOCKS)
-    deflated = evidence.deflated_sharpe(best, len(plans) + earlier, float(np.var(ratios, ddof=1)))
+    variance = evidence.spread_of_trials(float(np.var(ratios, ddof=1)), earlier, len(returns))
+    deflated = evidence.deflated_sharpe(best, len(plans) + earlier, variance)
     counts |= {
         "overfit_probability": round(probability, 4),
         "deflated_sharpe": round(deflated, 4),

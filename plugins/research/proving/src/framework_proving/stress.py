@@ -168,8 +168,7 @@ def _replayed(
 def _moments(row: Row, tapes: Sequence[Tape], count: int, seed: int) -> tuple[tuple[int, ...], bool]:
     """One of each equal part of the moments at which something was held, and whether there were any."""
     begun = max(tape.rows[0].ts for tape in tapes)
-    ended = min(tape.rows[-1].ts for tape in tapes)
-    times = sorted({each.ts for tape in tapes for each in tape.rows if begun <= each.ts < ended})
+    times = sorted({each.ts for tape in tapes for each in tape.rows if begun <= each.ts})[:-1]
     holding = sorted(
         {
             ts

@@ -147,6 +147,8 @@ def walk_forward(
     spreads = [float(np.var(choice.ratios, ddof=1)) for choice in chosen if len(choice.ratios) > 1]
     variance = float(np.mean(spreads)) if spreads else 0.0
     trials = max(1, len(points)) + earlier
+    days = sum(len(outcome.returns) for outcome in tested)
+    variance = evidence.spread_of_trials(variance, earlier, days)
     return _judge(tested, trials, variance, bounds, seed, told, final.point)
 
 
@@ -259,10 +261,15 @@ def tester(
             )
         curve = row.curve[code]
         inside = [
-            trade
-            for trade in row.trades
-            if trade.opened >= fold.test_start and trade.closed <= fold.test_end and trade.currency == code
+            trade for trade in row.trades if trade.opened >= fold.test_start and trade.closed <= fold.test_end
         ]
+        others = sorted({trade.currency for trade in inside} - {code}) if len(row.curve) > 1 else []
+        if others:
+            raise RunError(
+                f"trades settle in {', '.join(others)} too, and {code} alone would be judged",
+                where=moment(fold.test_start),
+                remedy="Give the account a base currency, or prove what trades in each by itself.",
+            )
         capital = next((amount for ts, amount in curve if ts >= fold.test_start), 0.0)
         returns = evidence.daily_returns(curve, fold.test_start)
         return Unseen(returns, tuple(float(trade.profit) for trade in inside), capital)

@@ -26,7 +26,7 @@ def learn(close: NDArray[np.float64], regimes: int) -> tuple[list[float], list[f
     )
 
     returns = np.diff(np.log(close))
-    scale = float(returns.std())
+    scale = float(returns.std()) if len(returns) else 0.0
     if len(returns) < 50 * regimes or scale <= 0.0:
         raise DataError(
             f"{len(returns)} returns with a deviation of {scale:g} do not show {regimes} regimes",

@@ -9,6 +9,7 @@ import numpy as np
 
 from framework_models.features import folds
 from framework_models.features.feature import FeatureSettings, Fold
+from framework_models.features.frames import Frame
 from framework_models.features.learning import learn
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ class Markov(FeatureSettings, frozen=True, kw_only=True, tag="markov"):
     regimes: Annotated[Literal[2, 3], msgspec.Meta(description="How many.")] = 2
     learn_from: Annotated[
         Annotated[int, msgspec.Meta(ge=100, le=100_000)],
-        msgspec.Meta(description="So many of the first training bars, which are then no samples."),
+        msgspec.Meta(
+            description="So many of the first training bars, which are then no samples; with `every:` what "
+            "is learnt from are the larger bars that they make."
+        ),
     ] = 2_000
     means: Annotated[list[float], msgspec.Meta(description="Learnt: mean log return of each regime.")] = (
         msgspec.field(default_factory=list)
@@ -61,8 +65,12 @@ class Markov(FeatureSettings, frozen=True, kw_only=True, tag="markov"):
         return self.learn_from
 
     def fit(self, rows: Rows) -> Self:
-        """Learn the regimes from the first of these bars."""
-        means, deviations, transitions = learn(rows.close[: self.learn_from], self.regimes)
+        """Learn the regimes from the first of these bars, or from the larger ones that they make."""
+        seen: Rows | None = rows.part(0, self.learn_from)
+        if seen is not None and self.frame is not None:
+            seen, _ = Frame(self.frame).update(seen)
+        close = np.empty(0) if seen is None else seen.close
+        means, deviations, transitions = learn(close, self.regimes)
         return msgspec.structs.replace(self, means=means, deviations=deviations, transitions=transitions)
 
 

@@ -17,15 +17,16 @@ from framework import (
     NotEnoughEvidence,
     Promotion,
     Study,
-    configuration_hash,
     nanoseconds,
-    settings_of,
+    subject_of,
     write_promotion,
 )
 from framework_proving.cli.optimize import Constraints, Dask, Objectives, bar, runner, searched
 from framework_proving.cli.parts import AsJson, Catalog, NodeFile, Quiet, Workers, plain, point_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from framework_proving.walkforward import Judged
 
 Span = Annotated[str, typer.Option(help="Such as 3d or 12h.")]
@@ -106,6 +107,7 @@ def walkforward(
 
     if kind not in KINDS:
         raise ConfigError(f'no kind "{kind}"', where="--kind", remedy=f"One of: {', '.join(KINDS)}.")
+    _refuse_others(axes or ())
     study = Study.open(file, catalog=catalog)
     varied = [text for text in axes or () if len(Study.grid([text]).axes[0].values) > 1]
     base = point_of([text for text in axes or () if text not in varied])
@@ -122,10 +124,7 @@ def walkforward(
         purge=_span(purge, "--purge"),
         embargo=_span(embargo, "--embargo"),
     )
-    final = (
-        first if kind == "anchored" else walk[-1].test_start - (walk[-1].test_end - walk[-1].test_start),
-        last,
-    )
+    final = stretches.last_training(first, last, count=folds, lead=lead, kind=chosen_kind)
     if dry_run:
         lines = [
             {
@@ -181,6 +180,17 @@ def walkforward(
         raise SystemExit(kind_of.exit_code)
 
 
+def _refuse_others(axes: Sequence[str]) -> None:
+    """A record is of settings of strategies: what else a walk changed would not be what trades."""
+    for text in axes:
+        if text.startswith(("venues.", "risk.")):
+            raise ConfigError(
+                f"{text.partition('=')[0]} is no setting of a strategy, and no record would speak of it",
+                where="--set",
+                remedy="Write it in node.yaml, where paper and live read it too.",
+            )
+
+
 def _span(text: str, where: str) -> int:
     """A duration in nanoseconds; 0 for none."""
     import msgspec  # noqa: PLC0415 - beside its use
@@ -203,13 +213,10 @@ def _promote(study: Study, judged: Judged, method: dict[str, Any]) -> list[Path]
         write_promotion(
             plan,
             Promotion(
-                strategy=strategy.id,
-                configuration=configuration_hash(strategy),
+                **subject_of(plan, strategy),
                 verdict=judged.verdict,
                 made=now(),
                 by=f"framework-proving {version('framework-proving')}",
-                settings=settings_of(strategy),
-                versions=dict(plan.versions),
                 data=hashes,
                 hurdles=list(judged.hurdles),
                 figures=judged.figures,
