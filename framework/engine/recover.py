@@ -13,6 +13,7 @@ import asyncio
 import base64
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from nautilus_trader.common import DataActor, DataActorConfig
@@ -236,19 +237,28 @@ class Saves:
             self.save()
 
     def save(self) -> None:
-        """Keep every state that has changed; a strategy that raises is halted and keeps the last one."""
-        for strategy_id, strategy in self._run.parts.strategies.items():
-            state = strategy.on_save()
-            if not state or self._run.faults[strategy_id].error is not None:
-                continue
-            kept = packed(state)
-            if kept != self._kept.get(strategy_id):
-                self._session.saved(strategy_id, kept)
-                self._kept[strategy_id] = kept
+        """Keep everything that has changed, what the rules know first.
+
+        A strategy that raises, or gives what cannot be kept, is halted and keeps the last one.
+        """
         for rule, memory in self._run.parts.gate.remember().items():
             if memory != self._memories.get(rule, {}):
                 self._session.remembered(rule, memory)
                 self._memories[rule] = memory
+        for strategy_id, strategy in self._run.parts.strategies.items():
+            try:
+                self._save(strategy_id, strategy)
+            except Exception as error:  # noqa: BLE001 - what it gave is a plugin's, and the others go on
+                self._run.faults[strategy_id].record(f"strategy {strategy_id}, on_save", error)
+
+    def _save(self, strategy_id: str, strategy: Any) -> None:
+        state = strategy.on_save()
+        if self._run.faults[strategy_id].error is not None or not state:
+            return
+        kept = packed(state)
+        if kept != self._kept.get(strategy_id):
+            self._session.saved(strategy_id, kept)
+            self._kept[strategy_id] = kept
 
 
 class Settling(DataActor):
@@ -275,8 +285,17 @@ class Settling(DataActor):
             self._failed(error)
 
 
-def packed(state: dict[str, bytes]) -> dict[str, str]:
-    """A strategy's saved state as text, for the journal."""
+def packed(state: Any) -> dict[str, str]:
+    """A strategy's saved state as text, for the journal.
+
+    Raises:
+        TypeError: It is something else than bytes by name.
+    """
+    if not isinstance(state, Mapping):
+        raise TypeError(f"it gives a {type(state).__name__}; it has to give a dict of bytes by name")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, bytes | bytearray | memoryview):
+            raise TypeError(f"it gives {type(value).__name__} as {name!r}; it has to give bytes by name")
     return {name: base64.b64encode(value).decode() for name, value in sorted(state.items())}
 
 

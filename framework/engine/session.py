@@ -41,12 +41,77 @@ def born(pid: int) -> str | None:
         return None
 
 
+class Heartbeat:
+    """`heartbeat.json` in a node's folder, replaced whole: that its process is alive, and how it is.
+
+    Args:
+        plan: What runs.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._file = plan.state / HEARTBEAT
+        self._mask = mask_of(plan)
+        self._about = {
+            "pid": os.getpid(),
+            "born": born(os.getpid()),
+            "command": [sys.executable, *sys.orig_argv[1:]],
+            "directory": str(Path.cwd()),
+            "name": plan.name,
+            "mode": plan.mode,
+        }
+        self._beats = 0
+        self._beaten = 0.0
+        self._before: bytes | None = None
+
+    def beat(self, state: str, **facts: Any) -> None:
+        """Say that the node is alive, and how it is."""
+        self._beats += 1
+        said = {**self._about, "state": state, "beat": self._beats, "at": time.time_ns(), **facts}
+        self._write(json.dumps(self._mask.plain(said), indent=2).encode())
+
+    def opening(self) -> None:
+        """Say that the node starts, when it is time; for as long as its journal is opened.
+
+        Only once the journal is locked: until then the folder may be another node's.
+        """
+        now = time.monotonic()
+        if self._beats and now - self._beaten < BEAT_SECONDS:
+            return
+        if not self._beats:
+            self._before = self._file.read_bytes() if self._file.exists() else None
+        self._beaten = now
+        self.beat("starting", recovery={})
+
+    def take_back(self) -> None:
+        """Leave what was said before a start that was refused, unless another node has spoken since."""
+        try:
+            ours = self._beats and json.loads(self._file.read_bytes())["pid"] == os.getpid()
+        except (OSError, ValueError):  # it could not be written, and that was said
+            return
+        if not ours:
+            return
+        if self._before is None:
+            self._file.unlink()
+        else:
+            self._write(self._before)
+
+    def _write(self, said: bytes) -> None:
+        draft = self._file.with_name(f".{HEARTBEAT}")
+        try:
+            draft.write_bytes(said)
+            draft.replace(self._file)
+        except OSError as error:  # a full disk: the watchdog hears nothing, and the node goes on closing
+            _log.critical("the heartbeat cannot be written: %s", error)
+
+
 class Session:
     """The record of one run of a node: a `Recorder` on the journal in the node's folder.
 
     Args:
         plan: What runs.
         journal: Open for writing.
+        known: What it added up to before this run.
+        heartbeat: The node's.
 
     Attributes:
         failed: Told when the journal cannot be written any more.
@@ -55,25 +120,20 @@ class Session:
         recovery: What the start found and did, for `node status`.
     """
 
-    def __init__(self, plan: Plan, journal: Journal, known: State) -> None:
+    def __init__(self, plan: Plan, journal: Journal, known: State, heartbeat: Heartbeat) -> None:
         self.known = known
         self.recovery: dict[str, Any] = {}
         self.failed: Callable[[JournalError], None] = lambda error: None  # noqa: ARG005
         self.now: Callable[[], int] = time.time_ns
-        self._plan = plan
         self._journal = journal
         self._mask = mask_of(plan)
-        self._beats = 0
-        self._process = {
-            "pid": os.getpid(),
-            "born": born(os.getpid()),
-            "command": [sys.executable, *sys.orig_argv[1:]],
-            "directory": str(Path.cwd()),
-        }
+        self._heartbeat = heartbeat
 
     @classmethod
     def open(cls, plan: Plan, config: Mapping[str, Any]) -> Self:
         """Open the node's folder, making it when there is none, and say what starts.
+
+        Checking and folding a long journal takes its time, so the heart beats meanwhile.
 
         Raises:
             JournalError: The journal is damaged, cannot be written, or another node has it.
@@ -84,14 +144,19 @@ class Session:
         name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}"
         kept = plan.config.journal
         key = read_key(kept.key) if kept.key else None
-        journal = Journal.open(plan.state / JOURNAL, session=name, key=key)
+        heartbeat = Heartbeat(plan)
         try:
-            known = load(journal.path)
-            _refuse_other_mode(plan, known.mode)
+            journal = Journal.open(plan.state / JOURNAL, session=name, key=key, on_work=heartbeat.opening)
+            try:
+                known = load(journal.path, heartbeat.opening)
+                _refuse_other_mode(plan, known.mode)
+            except BaseException:
+                journal.close()
+                raise
         except BaseException:
-            journal.close()
+            heartbeat.take_back()
             raise
-        session = cls(plan, journal, known)
+        session = cls(plan, journal, known, heartbeat)
         facts = {
             "name": plan.name,
             "mode": plan.mode,
@@ -107,7 +172,7 @@ class Session:
     def _retain(self, days: int) -> None:
         """Move old days out of the journal; one that cannot be moved is a node that does not start."""
         try:
-            retain(self._journal, keep_days=days, now=time.time_ns())
+            retain(self._journal, keep_days=days, now=time.time_ns(), on_work=self._heartbeat.opening)
         except BaseException as error:
             self._journal.close()
             if isinstance(error, OSError):
@@ -180,24 +245,8 @@ class Session:
         self.note("snapshot", {"rule": rule, "memory": memory})
 
     def beat(self, state: str, **facts: Any) -> None:
-        """Say that the node is alive, and how it is: `heartbeat.json`, replaced whole."""
-        self._beats += 1
-        said = {
-            **self._process,
-            "name": self._plan.name,
-            "mode": self._plan.mode,
-            "state": state,
-            "beat": self._beats,
-            "at": time.time_ns(),
-            "recovery": self.recovery,
-            **facts,
-        }
-        draft = self._plan.state / f".{HEARTBEAT}"
-        try:
-            draft.write_text(json.dumps(self._mask.plain(said), indent=2), encoding="utf-8")
-            draft.replace(self._plan.state / HEARTBEAT)
-        except OSError as error:  # a full disk: the watchdog hears nothing, and the node goes on closing
-            _log.critical("the heartbeat cannot be written: %s", error)
+        """Say that the node is alive, and how it is: `heartbeat.json`."""
+        self._heartbeat.beat(state, recovery=self.recovery, **facts)
 
     def close(self, reason: str, *, failed: bool = False) -> None:
         """Say that the run ended, and let go of the journal."""

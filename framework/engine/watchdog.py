@@ -216,14 +216,19 @@ class Keeper:
             outside.disable(self.folder, strategy, who=WATCHDOG, why="its code did not come back")
 
     def _coming(self, found: Status, now: float) -> bool:
-        """True while a node that was started again has not come to its first beat."""
+        """True while a node that was started again has not come to its first beat.
+
+        One that does not come to it is ended here; once it beats it is judged by its beats.
+        """
         if self._child is None:
             return False
-        if self._child.poll() is None and now - self._started >= STARTING_SECONDS:
+        if self._child.poll() is None:
+            if found.heartbeat.get("pid") == self._child.pid:
+                return False
+            if now - self._started < STARTING_SECONDS:
+                return True
             self._child.kill()
             self._child.wait()
-        if self._child.poll() is None:
-            return found.heartbeat.get("pid") != self._child.pid
         self._child = None
         return False
 

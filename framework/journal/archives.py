@@ -19,13 +19,15 @@ from framework.journal.reading import read
 from framework.journal.rows import Row, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from framework.journal.store import Journal
 
 
-def archive(journal: Journal, *, keep_days: int, now: int) -> list[Path]:
+def archive(
+    journal: Journal, *, keep_days: int, now: int, on_work: Callable[[], None] | None = None
+) -> list[Path]:
     """Move the days that are long over out of an open journal, oldest first; appends go on between.
 
     A day stays while recovery needs it: only rows before the last `checkpoint` are moved.
@@ -34,6 +36,7 @@ def archive(journal: Journal, *, keep_days: int, now: int) -> list[Path]:
         journal: It stays open and usable from other threads.
         keep_days: How many whole UTC days before today stay.
         now: Nanoseconds since the epoch, UTC.
+        on_work: Called now and then meanwhile.
 
     Returns:
         The files, one a day.
@@ -44,31 +47,38 @@ def archive(journal: Journal, *, keep_days: int, now: int) -> list[Path]:
         ValueError: `keep_days` is negative.
     """
     files = []
-    for head in due(journal.path, keep_days=keep_days, now=now):
+    for head in due(journal.path, keep_days=keep_days, now=now, on_work=on_work):
         file = archive_path(journal.path) / f"{head.day}.jsonl.gz"
         if not file.exists():
-            _write(journal.path, file, head.end)
+            _write(journal.path, file, head.end, on_work)
         _check(file, head.end)
         journal.release(head.end)
         files.append(file)
     return files
 
 
-def due(path: Path, *, keep_days: int, now: int) -> list[DayHead]:
-    """The heads of the days that `archive` would move.
+def due(path: Path, *, keep_days: int, now: int, on_work: Callable[[], None] | None = None) -> list[DayHead]:
+    """The heads of the days that `archive` would move, as in `over`.
 
     Raises:
         JournalError: The journal cannot be read.
         ValueError: `keep_days` is negative.
     """
     needed = 0
-    for row in read(path, kinds=["checkpoint"]):
+    for row in read(path, kinds=["checkpoint"], on_work=on_work):
         needed = row.seq
-    return [head for head in over(path, keep_days=keep_days, now=now) if head.end.count < needed]
+    heads = over(path, keep_days=keep_days, now=now, on_work=on_work)
+    return [head for head in heads if head.end.count < needed]
 
 
-def over(path: Path, *, keep_days: int, now: int) -> list[DayHead]:
+def over(path: Path, *, keep_days: int, now: int, on_work: Callable[[], None] | None = None) -> list[DayHead]:
     """The heads of the days that are long over and still in the journal, whether recovery needs them or not.
+
+    Args:
+        path: The journal.
+        keep_days: How many whole UTC days before today are not over.
+        now: Nanoseconds since the epoch, UTC.
+        on_work: Called now and then meanwhile.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -78,7 +88,7 @@ def over(path: Path, *, keep_days: int, now: int) -> list[DayHead]:
         raise ValueError(f"keep_days is {keep_days}; it cannot be negative")
     first_kept = (dt.date.fromisoformat(day_of(now)) - dt.timedelta(days=keep_days)).isoformat()
     first, last, latest = 0, None, 0
-    for row in read(path):
+    for row in read(path, on_work=on_work):
         first, last, latest = first or row.seq, row, max(latest, row.ts)
     heads = {head.day: head for head in read_days(path) if isinstance(head, DayHead)}
     if last is not None:  # its day gets its head when the journal is next opened
@@ -147,9 +157,9 @@ def archive_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.archive")
 
 
-def _write(path: Path, file: Path, end: End) -> None:
+def _write(path: Path, file: Path, end: End, on_work: Callable[[], None] | None) -> None:
     file.parent.mkdir(exist_ok=True)
-    rows = takewhile(lambda row: row.seq <= end.count, read(path))
+    rows = takewhile(lambda row: row.seq <= end.count, read(path, on_work=on_work))
     write_durably(file, gzip.compress(b"".join(map(to_line, rows)), mtime=0))
 
 

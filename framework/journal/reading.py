@@ -17,7 +17,7 @@ from framework.journal.heads import End
 from framework.journal.rows import GENESIS, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from framework.journal.heads import Mark
@@ -26,6 +26,8 @@ BATCH = 2_000
 COLUMNS = "seq, ts, kind, session, strategy, order_id, body, hash"
 PATIENCE = 5_000
 """Milliseconds a reader waits for a writer that is just opening or closing the file."""
+STEPS = 10_000
+"""Of SQLite's instructions, between two calls of `on_work`: some hundreds of rows."""
 
 
 def read(
@@ -36,6 +38,7 @@ def read(
     strategy: str | None = None,
     order_id: str | None = None,
     since: int | None = None,
+    on_work: Callable[[], None] | None = None,
 ) -> Iterator[Row]:
     """The rows of a journal in the order they were written.
 
@@ -48,6 +51,7 @@ def read(
         strategy: Only rows of this strategy.
         order_id: Only rows of this order.
         since: Only rows written at or after this time, nanoseconds since the epoch, UTC.
+        on_work: Called now and then while it is read, also where no row comes of it.
 
     Raises:
         JournalError: There is no such file, it is no journal, or it is damaged.
@@ -67,7 +71,7 @@ def read(
             conditions.append(f"{column} {operator} ?")
             values.append(wanted)
     query = f"SELECT {COLUMNS} FROM rows WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT {BATCH}"  # noqa: S608 - nothing of the caller's is in it
-    with opened(path) as connection:
+    with opened(path, on_work) as connection:
         while True:
             batch, error = _query(connection, query, (after, *values))
             yield from batch
@@ -152,8 +156,12 @@ def never_written(path: Path, mark: Mark | None) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[apsw.Connection]:
+def opened(path: Path, on_work: Callable[[], None] | None = None) -> Iterator[apsw.Connection]:
     """A connection that can only read.
+
+    Args:
+        path: The journal.
+        on_work: Called now and then while SQLite works on it.
 
     Raises:
         JournalError: There is no such file, or it is no journal.
@@ -163,6 +171,7 @@ def opened(path: Path) -> Iterator[apsw.Connection]:
     connection = _connect(path)
     try:
         connection.set_busy_timeout(PATIENCE)
+        tell_of_work(connection, on_work)
         try:
             base_of(connection)
         except (apsw.Error, ValueError, KeyError) as error:
@@ -170,6 +179,17 @@ def opened(path: Path) -> Iterator[apsw.Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def tell_of_work(connection: apsw.Connection, on_work: Callable[[], None] | None) -> None:
+    """Have somebody told now and then while SQLite works; nobody any more when it is None."""
+
+    def going_on() -> bool:
+        if on_work is not None:
+            on_work()
+        return False
+
+    connection.set_progress_handler(None if on_work is None else going_on, STEPS)
 
 
 def _connect(path: Path) -> apsw.Connection:

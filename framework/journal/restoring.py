@@ -8,14 +8,13 @@ a trade of an order that it does not know for somebody else's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from framework.journal.state import EXTERNAL, ZERO
+from framework.journal.holding import since_flat
+from framework.journal.state import EXTERNAL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from decimal import Decimal
+    from collections.abc import Collection
 
     from framework.journal.state import Fill, OrderState, State
 
@@ -50,41 +49,15 @@ def restoration(state: State, strategies: Collection[str]) -> Restoration:
     }
     newest = max((order.ts for order in state.orders.values()), default=0)
     kept = {key for key, order in mine.items() if order.is_live or order.ts >= newest - RECENT}
-    fills: list[Fill] = []
     trades = (fill for fill in state.fills.values() if fill.client_order_id in mine)
-    for _, group in groupby(sorted(trades, key=_place), key=_place):
-        needed = _since_flat(list(group), kept, mine)
-        fills += needed
-        kept |= {fill.client_order_id for fill in needed}
+    fills = list(since_flat(trades, kept, mine))
+    kept |= {fill.client_order_id for fill in fills}
     return Restoration(
         tuple(order for key, order in mine.items() if key in kept),
         tuple(sorted(fills, key=lambda fill: fill.ts)),
         tuple(key for key, order in state.orders.items() if key not in kept and _is_over(order)),
         tuple(sorted(_orphans(state, strategies))),
     )
-
-
-def _since_flat(fills: Sequence[Fill], kept: Iterable[str], orders: dict[str, OrderState]) -> list[Fill]:
-    """The trades from the last moment at which nothing was held and no order that is kept had begun."""
-    wanted = set(kept)
-    if any(orders[fill.client_order_id].inferred for fill in fills):
-        return list(fills)  # what is held at which moment is not known
-    flat = [0]
-    held: dict[str, Decimal] = {}
-    for number, fill in enumerate(fills, start=1):
-        change = fill.quantity if fill.side == "BUY" else -fill.quantity
-        held[fill.position_id] = held.get(fill.position_id, ZERO) + change
-        if not any(held.values()):
-            flat.append(number)
-    start = flat.pop()
-    while any(fill.client_order_id in wanted for fill in fills[:start]):
-        wanted |= {fill.client_order_id for fill in fills[start:]}
-        start = flat.pop()
-    return list(fills[start:])
-
-
-def _place(fill: Fill) -> tuple[str, str]:
-    return fill.strategy, fill.instrument_id
 
 
 def _is_over(order: OrderState) -> bool:

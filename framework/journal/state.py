@@ -23,10 +23,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from framework.errors import JournalError
+from framework.journal.holding import since_flat
 from framework.journal.reading import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from framework.journal.rows import Row
@@ -182,13 +183,21 @@ class State:
     def trimmed(self, before: int) -> State:
         """Without the fills, and the orders that can no longer change, last heard of before a time.
 
-        A venue that tells a trade again after that is not recognised: keep more than its reports reach back.
+        The fills that make up what a strategy holds stay however old they are, with their orders: only they
+        can give an engine the position back. A venue that tells a trade again after it was left out is not
+        recognised: keep more than its reports reach back.
         """
-        orders = {key: order for key, order in self.orders.items() if order.is_live or order.ts >= before}
+        owned = [
+            fill
+            for fill in self.fills.values()
+            if fill.strategy != EXTERNAL and fill.client_order_id in self.orders
+        ]
+        kept = {key for key, order in self.orders.items() if order.is_live or order.ts >= before}
+        kept |= {fill.client_order_id for fill in owned if fill.ts >= before}
+        kept |= {fill.client_order_id for fill in since_flat(owned, kept, self.orders)}
+        orders = {key: order for key, order in self.orders.items() if key in kept}
         fills = {
-            key: fill
-            for key, fill in self.fills.items()
-            if fill.ts >= before or fill.client_order_id in orders
+            key: fill for key, fill in self.fills.items() if fill.ts >= before or fill.client_order_id in kept
         }
         return replace(self, orders=orders, fills=fills)
 
@@ -314,16 +323,20 @@ def fold(rows: Iterable[Row], state: State | None = None) -> State:
     return after
 
 
-def load(path: Path) -> State:
+def load(path: Path, on_work: Callable[[], None] | None = None) -> State:
     """The state at the end of a journal, from its last checkpoint on.
+
+    Args:
+        path: The journal.
+        on_work: Called now and then meanwhile.
 
     Raises:
         JournalError: It cannot be read, or as in `fold`.
     """
     start = 0
-    for row in read(path, kinds=["checkpoint"]):
+    for row in read(path, kinds=["checkpoint"], on_work=on_work):
         start = row.seq
-    return fold(read(path, after=max(0, start - 1)))
+    return fold(read(path, after=max(0, start - 1), on_work=on_work))
 
 
 def _folded(state: State, row: Row) -> State:

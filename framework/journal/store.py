@@ -30,7 +30,7 @@ from framework.journal.heads import (
     sync_folder,
     write_day,
 )
-from framework.journal.reading import base_of, end_of, never_written
+from framework.journal.reading import base_of, end_of, never_written, tell_of_work
 from framework.journal.rows import GENESIS, KINDS, LONGEST_BODY, Kind, Row, canonical, chained
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Journal:
         synchronous: str = "FULL",
         key: bytes | None = None,
         mask: Callable[[str], str] | None = None,
+        on_work: Callable[[], None] | None = None,
     ) -> Self:
         """Open a journal for writing, making it when there is none; every row in it is checked first.
 
@@ -120,6 +121,7 @@ class Journal:
             synchronous: SQLite's word for how durable an intent is: FULL, or for tests NORMAL or OFF.
             key: Signs the heads; see `read_key`.
             mask: Applied to every text that is written; it hides secrets.
+            on_work: Called once no other process can write the journal, and now and then while it is checked.
 
         Raises:
             JournalError: It cannot be opened, is damaged, or is being written by another process.
@@ -133,8 +135,11 @@ class Journal:
         connection = None
         mark_file = None
         try:
-            mark = _trusted(path, key)
+            if on_work is not None:
+                on_work()
+            mark = _trusted(path, key, on_work)
             connection = connect(path)
+            tell_of_work(connection, on_work)
             mark_file = MarkFile(path, key)
             journal = cls(
                 path,
@@ -149,6 +154,7 @@ class Journal:
             )
             sync_folder(path.parent)
             journal._begin(mark)
+            tell_of_work(connection, None)
         except (apsw.Error, OSError, ValueError) as error:
             _close(mark_file, connection, lock)
             raise _refused(path, error) from error
@@ -433,7 +439,7 @@ def _close(mark: MarkFile | None, connection: apsw.Connection | None, lock: apsw
             part.close()
 
 
-def _trusted(path: Path, key: bytes | None) -> Mark | None:
+def _trusted(path: Path, key: bytes | None, on_work: Callable[[], None] | None) -> Mark | None:
     """The mark of a journal in which nothing is wrong, or nothing but a tail lost with the power.
 
     Raises:
@@ -444,7 +450,7 @@ def _trusted(path: Path, key: bytes | None) -> Mark | None:
     mark = _mark(path, key)
     if never_written(path, mark):
         return None
-    verdict = verify(path, key=key, archives=False)
+    verdict = verify(path, key=key, archives=False, on_work=on_work)
     wrong = [finding for finding in verdict.errors if finding.check != "tail"]
     if wrong:
         raise JournalError(

@@ -104,6 +104,7 @@ def verify(
     key: bytes | None = None,
     archives: bool = True,
     on_row: Callable[[int], None] = lambda seq: None,  # noqa: ARG005
+    on_work: Callable[[], None] | None = None,
 ) -> Verdict:
     """Check a journal, also one that is being written.
 
@@ -112,6 +113,7 @@ def verify(
         key: What its heads are signed with; signatures are not checked without it.
         archives: False when the archives are kept elsewhere: archived rows are then not checked.
         on_row: Told the `seq` of every row, for a progress bar.
+        on_work: Called now and then meanwhile, also while SQLite looks through the file before the first row.
 
     Raises:
         JournalError: There is no such file, or nothing was ever in it.
@@ -127,7 +129,7 @@ def verify(
         walk.error("file", path.name, f"it {gone}{rows}")
         return walk.verdict(path)
     try:
-        with opened(path) as connection:
+        with opened(path, on_work) as connection:
             for (problem,) in connection.execute("PRAGMA integrity_check(5)"):
                 if problem != "ok":
                     walk.error("file", path.name, f"SQLite says: {problem}")
@@ -141,7 +143,7 @@ def verify(
         walk.archives(path, base)
     else:
         walk.skip(base)
-    walk.live(path)
+    walk.live(path, on_work)
     if mark is not None:
         walk.compare_mark(path, mark)
     elif walk.end.count and not any(finding.check == "mark" for finding in walk.findings):
@@ -247,10 +249,10 @@ class _Walk:
         self.intact = self.end = base
         self.hashes[base.count] = base.hash
 
-    def live(self, path: Path) -> None:
+    def live(self, path: Path, on_work: Callable[[], None] | None) -> None:
         """The rows that are there."""
         try:
-            self.rows(read(path))
+            self.rows(read(path, on_work=on_work))
         except JournalError as error:
             self._break("file", f"after row {self.end.count}", error.message)
 

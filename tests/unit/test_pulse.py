@@ -1,5 +1,6 @@
 """A node that slept sends nothing on the prices of before."""
 
+import time as clocks
 from types import SimpleNamespace
 
 import pytest
@@ -60,3 +61,40 @@ def test_an_exit_waits_a_moment_for_a_price_and_then_leaves_all_the_same(time):
         time.now += ASLEEP * 0.4
         time.pulse.beat()
     assert time.doubt(1_000, reduces=True) == ""
+
+
+@pytest.mark.skipif(not hasattr(clocks, "CLOCK_BOOTTIME"), reason="this system has no such clock")
+def test_the_clock_of_the_pulse_goes_on_while_the_machine_sleeps(monkeypatch):
+    sleeps = []
+    monkeypatch.setattr(clocks, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(clocks, "clock_gettime", {clocks.CLOCK_BOOTTIME: 100.0}.__getitem__)
+    pulse = Pulse(sleeps.append)
+    monkeypatch.setattr(clocks, "clock_gettime", {clocks.CLOCK_BOOTTIME: 160.0}.__getitem__)
+    pulse.beat()
+    assert sleeps == [60.0]
+
+
+def jumped(seconds, *, stops):
+    """The sleeps that are noticed when the time of day jumps and no time seems to pass."""
+    sleeps, now = [], [1_000 * SECOND]
+    pulse = Pulse(sleeps.append, lambda: 5.0, lambda: now[0], stops=stops)
+    now[0] += seconds * SECOND
+    mark = SimpleNamespace(ts_event=1_000 * SECOND)
+    doubt = pulse.doubt(SimpleNamespace(mark=mark, reduces=False, instrument_id="EUR/USD.SIM"))
+    pulse.beat()
+    return sleeps, doubt
+
+
+def test_where_the_clock_stops_in_a_sleep_the_time_of_day_tells_of_it():
+    sleeps, doubt = jumped(60, stops=True)
+    assert sleeps == [60.0]
+    assert "has a price of 60.0 s before" in doubt
+
+
+def test_a_time_of_day_that_is_set_a_little_or_back_is_no_sleep():
+    for seconds in (1, -60):
+        assert jumped(seconds, stops=True) == ([], "")
+
+
+def test_where_the_clock_goes_on_in_a_sleep_the_time_of_day_may_be_set():
+    assert jumped(60, stops=False) == ([], "")

@@ -244,6 +244,42 @@ def test_a_restart_that_comes_to_nothing_is_ended_and_tried_again(tmp_path, cloc
 
 
 @pytest.fixture
+def child(tmp_path, clock, beat, watcher):
+    """A node that was started again and does nothing, and the keeper that started it."""
+    keeper = Keeper(tmp_path, restarts=2, clock=clock)
+    beat(pid=NOBODY, command=[sys.executable, "-c", "import time; time.sleep(600)"])
+    keeper.act(watcher.look()[0])
+    process = keeper._child
+    yield process, keeper, {"pid": process.pid, "born": born(process.pid)}
+    process.kill()
+    process.wait()
+
+
+def test_a_restart_may_take_as_long_as_it_likes_while_its_heart_beats(clock, beat, watcher, child):
+    process, keeper, who = child
+    for _ in range(20):
+        clock.now += 50
+        beat("starting", **who)
+        assert keeper.act(watcher.look()[0]) == []
+    assert process.poll() is None
+    clock.now += 61
+    keeper.act(watcher.look()[0])
+    clock.now += 1
+    assert kinds(keeper.act(watcher.look()[0])) == ["restarted"]
+    assert process.poll() is not None
+    keeper._child.kill()
+    keeper._child.wait()
+
+
+def test_a_restart_that_fails_later_may_end_in_peace(clock, beat, watcher, child):
+    process, keeper, who = child
+    clock.now += 61
+    beat("failed", reason="a rule raised", **who)
+    keeper.act(watcher.look()[0])
+    assert process.poll() is None
+
+
+@pytest.fixture
 def failures(monkeypatch):
     monkeypatch.setattr(delivery, "PAUSE_SECONDS", 0.01)
     return []

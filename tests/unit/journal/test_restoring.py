@@ -80,6 +80,15 @@ def test_an_order_that_began_to_fill_before_takes_its_past_along():
     assert [fill.client_order_id for fill in found.fills] == ["A", "B", "C", "D"]
 
 
+def test_an_order_that_closed_and_went_on_is_not_put_back_in_halves():
+    known = Known().trade("A", "SELL", 60).order("B").fill("B", "BUY", 60).fill("B", "BUY", 40)
+    known.order("C", "ACCEPTED")
+    keys, found = known.back()
+    assert keys == ["A", "B", "C"]
+    assert [fill.quantity for fill in found.fills] == [60, 60, 40]
+    assert restoration(known.state.trimmed(known.now), ("vwap",)) == found
+
+
 def test_two_positions_that_cancel_each_other_out_are_still_two():
     known = Known().trade("A", "BUY", 100, position_id="P1").trade("B", "SELL", 100, position_id="P2")
     known.order("C", "ACCEPTED")

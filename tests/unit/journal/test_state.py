@@ -277,11 +277,22 @@ def journal_end(path, seq):
 
 
 def test_a_state_can_be_trimmed_of_what_is_over(story):
-    story.submit("O-1").fill("T-1", "1000").submit("O-2").event("OrderAccepted", "O-2")
+    story.submit("O-1").fill("T-1", "1000").submit("O-2", side="SELL").fill("T-2", "1000", "O-2", "SELL")
+    story.fill("T-3", "5", "somebody").submit("O-3").event("OrderAccepted", "O-3")
     trimmed = story.state.trimmed(100)
-    assert list(trimmed.orders) == ["O-2"]
+    assert list(trimmed.orders) == ["O-3"]
     assert trimmed.fills == {}
-    assert trimmed.positions == story.state.positions
+    assert trimmed.positions == story.state.positions == {"EXTERNAL": {"EUR/USD.SIM": 5}}
+
+
+def test_the_trades_that_make_up_what_is_held_outlive_a_trim_with_their_orders(story):
+    story.submit("O-1").fill("T-1", "1000").submit("O-2", side="SELL").fill("T-2", "1000", "O-2", "SELL")
+    story.submit("O-3").fill("T-3", "600", "O-3").submit("O-4", "trend").fill("T-4", "1000", "O-4")
+    story.submit("O-5", "trend", side="SELL").fill("T-5", "1000", "O-5", "SELL").fill("T-6", "400", "O-3")
+    trimmed = story.state.trimmed(100)
+    assert list(trimmed.orders) == ["O-3"]
+    assert [fill.trade_id for fill in trimmed.fills.values()] == ["T-3", "T-6"]
+    assert trimmed.trimmed(100) == trimmed
 
 
 @pytest.mark.parametrize(
