@@ -136,8 +136,13 @@ def flatten(
     deadline = time.monotonic() + PATIENCE
     while command.exists():
         if time.monotonic() > deadline:
+            try:
+                command.unlink()
+            except FileNotFoundError:
+                break  # begun
             raise RunError(
-                f"{scope} is latched, but the node has not begun to close within {PATIENCE:.0f} s",
+                f"{scope} is latched, but the node has not begun to close within {PATIENCE:.0f} s: "
+                "the command is withdrawn",
                 where=str(file),
                 remedy="It may hang: look at `framework node status`, and close at the venue by hand.",
             )

@@ -58,12 +58,15 @@ class Closing:
     said: str = ""
 
     async def carry_out(self) -> None:
-        """Cancel, close, and ask the venue; returns when it is flat, or nobody could say for too long."""
+        """Cancel, close, and ask the venue; returns when it is flat, or nobody could say for too long.
+
+        What others on the account hold the opposite of is not closed a second time, and said.
+        """
         began = time.monotonic()
         asked = -AGAIN
         self._cancel()
         while time.monotonic() - began < PATIENCE:
-            working, positions = self._working(), list(self._positions())
+            working, positions = self._working(), [one for one in self._positions() if self._left(*one)]
             if working or positions:
                 self._say(flat=False, why=_left(working, positions))
                 if time.monotonic() - asked >= AGAIN:
@@ -87,8 +90,13 @@ class Closing:
 
     def _close(self, positions: Sequence[tuple[str, Any]]) -> None:
         for strategy_id, position in positions:
-            if not self.run.parts.desks[strategy_id].is_closing(position.id):
-                self.run.parts.strategies[strategy_id].close_position(position)
+            desk, strategy = self.run.parts.desks[strategy_id], self.run.parts.strategies[strategy_id]
+            desk.close(strategy, position, self.unexplained(str(position.instrument_id)))
+
+    def _left(self, strategy_id: str, position: Any) -> Decimal:
+        """How much of a position the venue still has to close."""
+        unexplained = self.unexplained(str(position.instrument_id))
+        return self.run.parts.desks[strategy_id].left(position, unexplained)
 
     def _working(self) -> list[str]:
         return [
@@ -136,11 +144,19 @@ class Closing:
             yield name, books.get(name, ZERO) + self.unexplained(name)
 
     def _whose(self) -> str:
-        others = held(self.run.cache.positions_open())
-        left = {name: size for name, size in others.items() if size}
-        if not left:
+        books = held(self.run.cache.positions_open())
+        names = books.keys() | {str(one) for one in self.run.plan.instruments}
+        left = {
+            name: size for name in sorted(names) if (size := books.get(name, ZERO) + self.unexplained(name))
+        }
+        kept = ", ".join(f"{size} {name}" for name, size in left.items())
+        if gone := ", ".join(_holds(*one) for one in self._positions()):
+            return (
+                f"no order is open; {gone} in the books, and others on the account the opposite: no order "
+                f"was sent for that; the account holds {kept or 'nothing'}"
+            )
+        if not kept:
             return "no order is open and nothing is held"
-        kept = ", ".join(f"{size} {name}" for name, size in sorted(left.items()))
         return f"nothing of it is open or held; others on the account hold {kept}"
 
     def _say(self, *, flat: bool, why: str) -> None:
@@ -159,5 +175,9 @@ class Closing:
 
 def _left(working: Sequence[str], positions: Sequence[tuple[str, Any]]) -> str:
     parts = [f"{len(working)} orders are not cancelled yet"] if working else []
-    parts += [f"{name} holds {one.signed_qty:g} {one.instrument_id}" for name, one in positions]
+    parts += [_holds(*one) for one in positions]
     return ", ".join(parts)
+
+
+def _holds(strategy_id: str, position: Any) -> str:
+    return f"{strategy_id} holds {position.signed_qty:g} {position.instrument_id}"

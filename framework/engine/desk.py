@@ -10,10 +10,18 @@ from copy import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from nautilus_trader.model import AccountType, ExecAlgorithmId, OrderSide, OrderStatus, OrderType
+from nautilus_trader.model import (
+    AccountType,
+    ExecAlgorithmId,
+    OrderSide,
+    OrderStatus,
+    OrderType,
+    PositionId,
+    Quantity,
+)
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
-from framework.engine.books import Entries
+from framework.engine.books import NOTHING, Entries
 from framework.errors import RunError
 from framework.risk.gate import exits
 from framework.risk.rule import Approve, Deny, Proposal, Resize
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from nautilus_trader.model import ClientOrderId, InstrumentId, PositionId, Price, Quantity, StrategyId
+    from nautilus_trader.model import ClientOrderId, InstrumentId, Price, StrategyId
 
     from framework.engine.books import Books
     from framework.engine.faults import Faults
@@ -207,6 +215,7 @@ class Desk:
         proposal = self._proposal(
             order,
             action="modify",
+            position_id=self._books.cache.position_id(client_order_id),
             quantity=quantity or order.quantity,
             price=price,
             trigger_price=trigger_price,
@@ -280,8 +289,43 @@ class Desk:
         """Cancel every working order of the strategy and close every position that is not being closed."""
         self.cancel(strategy, exits=True)
         for position in self._books.positions(self.strategy_id):
-            if not self.is_closing(position.id):
-                strategy.close_position(position)
+            self.close(strategy, position)
+
+    def close(self, strategy: Any, position: Any, unexplained: Decimal = NOTHING) -> None:
+        """Close what there is left of a position, as `left` says, when it is not being closed already."""
+        left = self.left(position, unexplained)
+        if not left or self.is_closing(position.id):
+            return
+        if left == position.quantity.as_decimal():
+            strategy.close_position(position)
+            return
+        order = strategy.order_factory.market(
+            position.instrument_id,
+            OrderSide.SELL if position.is_long else OrderSide.BUY,
+            Quantity.from_decimal_dp(left, position.size_precision),
+            reduce_only=True,
+        )
+        strategy.submit_order(order, position.id)
+
+    def left(self, position: Any, unexplained: Decimal = NOTHING) -> Decimal:
+        """How much of a position there is to close: all of it, but for what others hold the opposite of.
+
+        On a live account that nets, somebody who sells by hand what a strategy has bought leaves its position
+        in the books. Closing it again would open one: no more is closed than the venue's net contains.
+
+        Args:
+            position: Of this strategy.
+            unexplained: What the venue holds of the instrument beyond every known trade.
+        """
+        size: Decimal = position.quantity.as_decimal()
+        if not self._netted or not self._nets(position) or self._of_balances(position.instrument_id):
+            return size
+        sign = 1 if position.is_long else -1
+        own, others = self._sides(position.instrument_id)
+        others += unexplained
+        if sign * others >= 0:
+            return size
+        return min(size, max(sign * (own + others), NOTHING))
 
     def cancel(
         self,
@@ -332,19 +376,41 @@ class Desk:
         return known is not None and not self._books.cache.is_order_closed(known)
 
     def holds_alone(self, position: Any) -> bool:
-        """True when the venue would take a reduce-only order of the position's size.
+        """True when an order that closes the position is to be reduce-only at the venue.
 
-        On a live account that nets, a venue sees what all strategies hold together: where others hold the
-        opposite it refuses an order that, to it, reduces nothing. A live account of balances knows no such
-        orders. The gate still holds it to the position.
+        On a live account that nets, a venue sees what all strategies hold together: where others of the node
+        hold the opposite it refuses an order that, to it, reduces nothing. What somebody else has traded does
+        not count: when that was the position, the venue has to refuse. A live account of balances knows no
+        such orders. The gate still holds it to the position.
         """
         if not self._netted:
             return True
         if self._of_balances(position.instrument_id):
             return False
-        net: Decimal = self._books.portfolio.net_position(position.instrument_id)
-        size: Decimal = position.quantity.as_decimal()
-        return (net if position.is_long else -net) >= size
+        if not self._nets(position):
+            return True
+        sign = 1 if position.is_long else -1
+        own, others = self._sides(position.instrument_id)
+        return bool(max(sign * own, sign * (own + others)) >= position.quantity.as_decimal())
+
+    def _sides(self, instrument_id: InstrumentId) -> tuple[Decimal, Decimal]:
+        """What the strategies of the node hold of an instrument, and what others on the account do."""
+        own = others = NOTHING
+        for position in self._books.cache.positions_open(instrument_id=instrument_id):
+            quantity = position.quantity.as_decimal()
+            size = quantity if position.is_long else -quantity
+            if position.strategy_id in self._books.ids:
+                own += size
+            else:
+                others += size
+        return own, others
+
+    def _nets(self, position: Any) -> bool:
+        return bool(position.id == self._netting_id(position.instrument_id))
+
+    def _netting_id(self, instrument_id: InstrumentId) -> PositionId:
+        """The engine's name for the only position of a strategy where orders net."""
+        return PositionId(f"{instrument_id}-{self.engine_id}")
 
     def _of_balances(self, instrument_id: InstrumentId) -> bool:
         account = self._books.cache.account_for_venue(instrument_id.venue)
@@ -390,7 +456,8 @@ class Desk:
             mark=books.mark(instrument_id),
             position=position,
             reduces=(position != 0 or order.is_reduce_only)
-            and self._reduces(order, quantity.as_decimal(), position, parent),
+            and self._reduces(order, quantity.as_decimal(), position, parent)
+            and (order.is_reduce_only or self._meets(instrument_id, position_id)),
             now=books.now(),
         )
 
@@ -401,6 +468,17 @@ class Desk:
                 size: Decimal = position.quantity.as_decimal()
                 return size if position.is_long else -size
         return self._books.position(self.strategy_id, instrument_id)
+
+    def _meets(self, instrument_id: InstrumentId, position_id: PositionId | None) -> bool:
+        """True when an order without the flag is booked against what the strategy holds.
+
+        Where positions are kept apart, one that names no open position opens another, whatever its side.
+        """
+        cache = self._books.cache
+        if position_id is not None and cache.position_exists(position_id):
+            return True
+        held = cache.position_open_ids(instrument_id=instrument_id, strategy_id=self.engine_id)
+        return bool(held == [self._netting_id(instrument_id)])
 
     def _reduces(self, order: Any, quantity: Decimal, position: Decimal, parent: Any) -> bool:
         """True when filling the order in full cannot leave more risk than there was.
