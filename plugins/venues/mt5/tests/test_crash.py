@@ -108,13 +108,14 @@ def test_a_node_that_comes_back_has_its_orders_and_positions(rig, node_on, wait)
 def test_a_cut_stream_and_a_restarted_server_leave_no_gap(rig, node_on):
     node = node_on(rig)
     rig.kill()
-    for step in range(1, 6):
-        rig.broker.quote(f"1.1000{step}", f"1.1000{step + 2}")
+    missed = [f"1.1{step:04}" for step in range(1, 1206)]  # more than a page
+    for bid in missed:
+        rig.broker.quote(bid, f"{float(bid) + 0.00002:.5f}")
     hand = rig.broker("trade", action=1, symbol="EURUSD", volume=0.07, type=0, type_filling=1)
     rig.start(keep_port=True)
-    node.wait("quote", bid="1.10005")
+    node.wait("quote", bid=missed[-1])
     bids = [h["bid"] for h in node.heard if h["said"] == "quote"]
-    assert bids[-5:] == [f"1.1000{step}" for step in range(1, 6)]
+    assert bids[-len(missed) :] == missed
     state, _ = agree(rig, node)
     assert list(state["positions"]) == [str(hand[2])]
 

@@ -204,7 +204,7 @@ def test_stops_targets_and_manual_trades_reach_the_books_without_being_asked_for
 
 
 @pytest.mark.slow
-def test_netting_adds_reduces_and_reverses(rig_with, node_on):
+def test_netting_adds_reduces_and_reverses(rig_with, node_on, wait):
     rig = rig_with(broker=("--margin-mode=netting",))
     node = node_on(rig, oms="netting")
     for number, (side, qty) in enumerate([("BUY", "20000"), ("BUY", "10000"), ("SELL", "50000")]):
@@ -212,7 +212,14 @@ def test_netting_adds_reduces_and_reverses(rig_with, node_on):
         node.wait("OrderFilled", id=f"n{number}")
     node.do("submit", id="over", side="BUY", qty="30000", reduce_only=True)
     node.wait("OrderDenied", id="over")
+    # two that would turn it together: the second one is denied while the first is still under way
+    rig.broker("fault", kind="wedge", when="before", seconds=60)
     node.do("submit", id="less", side="BUY", qty="5000", reduce_only=True)
+    node.do("submit", id="more", side="BUY", qty="16000", reduce_only=True)
+    said = node.wait(("OrderDenied", "OrderFilled", "OrderRejected"), id="more")
+    assert said.get("reason", "").startswith("REDUCE_ONLY: it would open a position with the 5000"), said
+    wait(lambda: rig.broker("truth")["struck"])
+    rig.broker("disarm")
     node.wait("OrderFilled", id="less")
     node.settle(0.5)
     (position,) = rig.broker("truth")["positions"]

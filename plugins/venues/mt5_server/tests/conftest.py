@@ -211,12 +211,13 @@ def websocket():
 
     opened = contextlib.ExitStack()
 
-    def open_stream(rig, key="read", symbols=("EURUSD",)):
+    def open_stream(rig, key="read", symbols=("EURUSD",), session=None):
+        named = {} if session is None else {"X-Session": session}
         stream = opened.enter_context(
             connect(
                 rig.url.replace("https", "wss") + "/events",
                 ssl=rig.tls,
-                additional_headers={"Authorization": f"Bearer {rig.keys.get(key, key)}"},
+                additional_headers={"Authorization": f"Bearer {rig.keys.get(key, key)}", **named},
                 open_timeout=90,
             )
         )

@@ -53,6 +53,67 @@ def test_without_comments_an_order_is_found_only_when_it_can_be_no_other(rig_wit
     assert [rig.ask("GET", f"/order/one-{n}")[1]["state"] for n in (1, 2)] == ["in_doubt"] * 2
 
 
+@pytest.mark.slow
+def test_books_of_a_terminal_without_its_broker_prove_nothing(rig, wait):
+    rig.broker("fault", kind="cut")
+    assert rig.order("cut-1")[1]["state"] == "in_doubt"
+    ends = time.monotonic() + 2  # twice settle_seconds
+    wait(lambda: rig.ask("GET", "/order/cut-1")[1]["state"] != "in_doubt" or time.monotonic() > ends)
+    assert rig.ask("GET", "/order/cut-1")[1]["state"] == "in_doubt"
+    rig.broker("conditions", connected=True)
+    found = wait(lambda: (v := rig.ask("GET", "/order/cut-1")[1])["state"] != "in_doubt" and v)
+    assert (found["state"], found["order"]["state"]) == ("done", "filled")
+
+
+def test_an_account_that_somebody_logged_the_terminal_in_to_is_not_traded(rig_with):
+    rig = rig_with(terminal__login=5_000_123, terminal__server="Simulated-Demo")
+    assert rig.order("own")[1]["state"] == "done"
+    rig.broker("conditions", login=7)
+    status, refused = rig.order("other")
+    assert (status, refused["code"]) == (409, "OTHER_ACCOUNT")
+    assert len(rig.broker("truth")["sent"]) == 1
+
+
+def test_what_waited_while_another_node_took_the_account_over_is_not_sent(rig_with, wait, websocket):
+    from concurrent.futures import ThreadPoolExecutor
+
+    rig = rig_with(terminal__call_seconds=120.0)
+    old = {"X-Session": "OLD/1"}
+    stream = websocket(rig, session="OLD/1")
+    assert rig.order("resting", type="limit", price="1.05000", filling="return")[1]["state"] == "done"
+    order = {"client_id": "late", "symbol": "EURUSD", "type": "market", "side": "buy", "volume": "0.01"}
+    rig.broker("fault", kind="wedge", on="any", when="before", seconds=120)
+    wait(lambda: rig.broker("truth")["struck"])
+    with ThreadPoolExecutor() as pool:
+        answers = [
+            pool.submit(rig.ask, method, path, body, headers=old, timeout=120)
+            for method, path, body in (
+                ("POST", "/order", order),
+                ("PATCH", "/order/resting", {"price": "1.06000"}),
+                ("DELETE", "/order/resting", None),
+            )
+        ]
+        health = wait(lambda: (h := rig.ask("GET", "/health")[1])["waiting"] == 3 and h)
+        stream.close()
+        wait(lambda: opened(websocket, rig, "NEW/1"))
+        rig.broker("disarm")
+        codes = [answer.result()[1].get("code") for answer in answers]
+    assert codes == ["FENCED"] * 3
+    assert health["in_doubt"] == 1  # the new node waits for what is under way
+    assert rig.ask("GET", "/health")[1]["in_doubt"] == 0
+    assert len(rig.broker("truth")["sent"]) == 1
+
+
+def opened(websocket, rig, session):
+    """Whether a stream has the account; the end of the one before may not have been noticed yet."""
+    from websockets.exceptions import ConnectionClosed
+
+    try:
+        return websocket(rig, session=session)
+    except ConnectionClosed:
+        return None
+
+
 @pytest.mark.parametrize("retcode", [10011, 10012, 10024, 10031])
 def test_return_codes_that_prove_nothing_leave_the_order_in_doubt(shared, retcode):
     shared.broker("fault", kind="retcode", retcode=retcode)

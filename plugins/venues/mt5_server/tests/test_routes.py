@@ -1,6 +1,7 @@
 """What the routes answer, over HTTPS, with a server process and a broker process."""
 
 import json
+import time
 
 import pytest
 
@@ -83,6 +84,34 @@ def test_a_pending_order_is_changed_and_removed_by_client_id_or_ticket(rig):
     past = rig.ask("GET", "/account/orders?active=false")[1]["orders"]
     assert [(o["client_id"], o["state"]) for o in past] == [("p-1", "canceled")]
     assert rig.ask("GET", "/order/never")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (1,) * 20,
+        (3, 1, 4, 1, 5, 9, 2, 6),  # ticks of one millisecond on both sides of every page's border
+        (1, 230, 1),
+    ],
+)
+def test_ticks_come_in_pages_and_each_comes_once(shared, sizes):
+    """So many ticks of each of the milliseconds that follow one another."""
+    now = time.time_ns() // 1_000_000 * 1_000_000
+    shared.broker("quote", symbol="XAUUSD", bid="2000.00", ask="2000.20", utc_ns=now)
+    since = shared.ask("GET", "/ticks?symbol=XAUUSD")[1]["ticks"][0]["at"]
+    quoted = []
+    for number, size in enumerate(sizes, 1):
+        for _ in range(size):
+            quoted.append(f"{2001 + len(quoted) / 100:.2f}")
+            ask, at = f"{float(quoted[-1]) + 0.2:.2f}", now + number * 1_000_000
+            shared.broker("quote", symbol="XAUUSD", bid=quoted[-1], ask=ask, utc_ns=at)
+    told, more, pages = [], True, 0
+    while more:
+        page = shared.ask("GET", f"/ticks?symbol=XAUUSD&since={since}&limit=4")[1]
+        told += [tick["bid"] for tick in page["ticks"]]
+        since, more, pages = page["ticks"][-1]["at"], page["more"], pages + 1
+    assert told == quoted
+    assert pages > 1
 
 
 @pytest.mark.slow

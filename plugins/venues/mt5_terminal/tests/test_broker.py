@@ -276,6 +276,20 @@ def test_without_ipc_nothing_works_until_it_is_up_and_initialized_again(broker):
     assert mt5.account_info() is not None
 
 
+def test_without_its_broker_the_terminal_shows_the_books_as_it_remembers_them(broker, deal, pend):
+    ticket = pend(mt5.ORDER_TYPE_BUY_LIMIT, 1.05).order
+    broker("fault", kind="cut")
+    assert deal().retcode == mt5.TRADE_RETCODE_CONNECTION
+    assert not mt5.terminal_info().connected
+    assert deal().retcode == mt5.TRADE_RETCODE_CONNECTION
+    broker.quote("1.04000", "1.04002")  # the limit fills, and the terminal does not hear of it
+    assert [order.ticket for order in mt5.orders_get()] == [ticket]
+    assert (mt5.positions_get(), mt5.history_deals_get(ticket=ticket)) == ((), ())
+    assert len(broker("truth")["positions"]) == 2
+    broker("conditions", connected=True)
+    assert (len(mt5.positions_get()), mt5.orders_get()) == (2, ())
+
+
 def test_a_wedged_call_hangs_and_a_broken_pipe_is_reported(broker, deal):
     broker("fault", kind="wedge", seconds=0.5)
     began = time.monotonic()

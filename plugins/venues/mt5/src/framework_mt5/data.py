@@ -199,12 +199,14 @@ class Mt5DataClient(MarketDataClient):
                 raise ValueError(f"what was missed cannot be had: {error}") from error
 
     async def _fill_gap(self, symbol: str) -> None:
+        since = self._last[symbol]
         for _ in range(GAP_PAGES):
-            answer = await self._rest.get("ticks", {"symbol": symbol, "since": self._last[symbol]})
+            answer = await self._rest.get("ticks", {"symbol": symbol, "since": since})
             for tick in answer["ticks"]:
                 self._publish(tick)
             if not answer["more"]:
                 return
+            since = answer["ticks"][-1]["at"]
         self._log.warning(f"more than {GAP_PAGES} pages of {symbol} were missed; the rest is given up")
 
     async def _heard(self, message: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from nautilus_trader.model import ClientOrderId
 from framework import nanoseconds
 from framework_mt5.constants import NOT_FOUND
 from framework_mt5.requests import order_body, unsupported
-from framework_mt5.rest import NotSent, Refused, Unknown, iso
+from framework_mt5.rest import RATE, NotSent, Refused, Unknown, iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
 CANCEL_ATTEMPTS = 6
+PASSES = {"IN_DOUBT", "CLOCK_UNKNOWN", RATE}
+"""Refusals of a cancel that are over in a while."""
 LATE_SECONDS = 2.0
 """Beyond an order's last moment, before its absence is believed; HTTP dates have whole seconds."""
 
@@ -78,6 +80,8 @@ class Desk:
         """Set when there may be something that was not told."""
         self.pending: set[str] = set()
         """Submissions of which nobody knows yet what became of them."""
+        self._reducing: set[str] = set()
+        """Reduce-only orders that were sent, until they are over."""
 
     def magic(self, strategy_id: str) -> int:
         """The magic number of a strategy: of the settings, or made from its id."""
@@ -104,6 +108,8 @@ class Desk:
             self._client.generate_order_denied(order, reason)
             return
         self.pending.add(body["client_id"])
+        if order.is_reduce_only:
+            self._reducing.add(body["client_id"])
         self._client.generate_order_submitted(order)
         self._client.create_task(self._submit(body), f"submit:{order.client_order_id}")
 
@@ -127,9 +133,26 @@ class Desk:
         for position in self._client.cache.positions_open(instrument_id=order.instrument_id):
             held += position.quantity.as_decimal() * (1 if position.is_long else -1)
         wanted = order.quantity.as_decimal() * (1 if order.side.name == "BUY" else -1)
-        if held * wanted < 0 and abs(wanted) <= abs(held) and order.order_type.name == "MARKET":
-            return None
-        return "REDUCE_ONLY: it would open a position, or might when it fills"
+        if held * wanted >= 0 or abs(wanted) > abs(held) or order.order_type.name != "MARKET":
+            return "REDUCE_ONLY: it would open a position, or might when it fills"
+        under_way = self._under_way(order)
+        if abs(wanted) + under_way > abs(held):
+            return f"REDUCE_ONLY: it would open a position with the {under_way} that is being closed already"
+        return None
+
+    def _under_way(self, order: Any) -> Decimal:
+        """What reduce-only orders on the side of this one may still fill, and the position does not show."""
+        sent = [self._client.cache.order(ClientOrderId(name)) for name in self._reducing]
+        left = [other for other in sent if other is not None and not other.is_closed]
+        self._reducing = {str(other.client_order_id) for other in left}
+        return sum(
+            (
+                other.leaves_qty.as_decimal()
+                for other in left
+                if (other.instrument_id, other.side) == (order.instrument_id, order.side)
+            ),
+            Decimal(0),
+        )
 
     def _closed(self) -> str | None:
         """Why no new order may leave now."""
@@ -281,7 +304,7 @@ class Desk:
                     reason = f"{answer['answer'].get('retcode')}: {answer['answer'].get('comment')}"
                     break
                 if answer["state"] == "done":
-                    self.learn_view(await self._rest.get(self.address(order, name)))
+                    await self._look(order, name)
                     self.news.set()
                     return
             except (Unknown, NotSent) as error:
@@ -289,7 +312,7 @@ class Desk:
             except Refused as error:
                 reason = str(error)
                 self.news.set()
-                if error.code not in {"IN_DOUBT", "CLOCK_UNKNOWN"}:
+                if error.code not in PASSES:
                     await self._look(order, name)
                     break
             await asyncio.sleep(pause)

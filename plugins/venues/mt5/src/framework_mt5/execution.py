@@ -146,6 +146,8 @@ class Mt5ExecutionClient(ExecutionClient):
         try:
             async with asyncio.timeout(FIRST_STREAM_SECONDS):
                 await self._stream.up.wait()
+            # Only now does nothing more of an earlier node get through.
+            await self._none_in_doubt()
         except TimeoutError:
             if not self._stream.taken:
                 raise
@@ -153,6 +155,10 @@ class Mt5ExecutionClient(ExecutionClient):
             self._log.error(f"cannot connect: {taken}")
             await self._rest.close()
             raise taken from None
+        except Exception as error:
+            self._log.error(f"cannot connect: {error}")
+            await self._rest.close()
+            raise
 
     async def _none_in_doubt(self) -> None:
         """Wait until the server knows of every order of an earlier node what became of it.

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 FIRST_PAUSE = 0.1
 _unless: ContextVar[Callable[[], str | None]] = ContextVar("unless", default=lambda: None)
+RATE = "RATE"
+"""What the server says to a key that asks too often; a little later it answers."""
 SERVER_ERROR = 500
 CLIENT_ERROR = 400
 
@@ -166,6 +168,9 @@ class Rest:
                 return await self.send("GET", path, params=params)
             except (Unknown, NotSent):
                 if attempt == attempts:
+                    raise
+            except Refused as error:
+                if attempt == attempts or error.code != RATE:
                     raise
             await asyncio.sleep(pause)
             pause *= 2

@@ -11,6 +11,8 @@ from framework_mt5_server.terminal import TerminalError
 from framework_mt5_server.wallclock import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from framework_mt5_server.orders import Orders
     from framework_mt5_server.requests import Requests
     from framework_mt5_server.schema import OrderChange, PositionChange
@@ -103,32 +105,42 @@ class Books:
             "deals": [self._writer.deal(deal) for deal in deals],
         }
 
-    async def change(self, order_id: str, change: OrderChange) -> tuple[dict[str, Any], str]:
-        """Change a pending order."""
+    async def change(
+        self, order_id: str, change: OrderChange, let_pass: Callable[[], None]
+    ) -> tuple[dict[str, Any], str]:
+        """Change a pending order; `let_pass` is asked right before, and raises when it may not be."""
 
         def work(ask: Asker) -> tuple[dict[str, Any], str]:
             row = self._active(ask, self._ticket(order_id))
-            return _settled(*self._requests.send(ask, self._requests.change_order(ask, row, change)))
+            request = self._requests.change_order(ask, row, change)
+            let_pass()
+            return _settled(*self._requests.send(ask, request))
 
         return await self._terminal.do(work)
 
-    async def remove(self, order_id: str) -> tuple[dict[str, Any], str]:
-        """Take a pending order away."""
+    async def remove(self, order_id: str, let_pass: Callable[[], None]) -> tuple[dict[str, Any], str]:
+        """Take a pending order away, with the same last question."""
 
         def work(ask: Asker) -> tuple[dict[str, Any], str]:
             row = self._active(ask, self._ticket(order_id))
-            return self._requests.send(ask, self._requests.remove(ask, row))
+            request = self._requests.remove(ask, row)
+            let_pass()
+            return self._requests.send(ask, request)
 
         return await self._terminal.do(work)
 
-    async def protect(self, ticket: int, change: PositionChange) -> tuple[dict[str, Any], str]:
-        """Set a position's stop and target."""
+    async def protect(
+        self, ticket: int, change: PositionChange, let_pass: Callable[[], None]
+    ) -> tuple[dict[str, Any], str]:
+        """Set a position's stop and target, with the same last question."""
 
         def work(ask: Asker) -> tuple[dict[str, Any], str]:
             rows = ask("positions_get", ticket=ticket)
             if not rows:
                 raise Refused("NO_POSITION", "no such position is open", 404)
-            return _settled(*self._requests.send(ask, self._requests.change_position(ask, rows[0], change)))
+            request = self._requests.change_position(ask, rows[0], change)
+            let_pass()
+            return _settled(*self._requests.send(ask, request))
 
         return await self._terminal.do(work)
 

@@ -29,6 +29,8 @@ BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 ADDRESSES = 10_000
+REMOVALS_PER_SECOND = 1_000.0
+"""Of one key: no more than a guard against a program that has run wild."""
 
 
 class Bucket:
@@ -124,13 +126,12 @@ class Door:
         scope = needed(method, path)
         if not key.may(scope):
             return 403, "SCOPE", f"this key's scope is {key.scope}, and {scope} is needed", {}
-        # Taking an order away never waits for the rate of giving them.
-        rate = (
-            self._limits.orders_per_second
-            if method in CHANGES - {"DELETE"}
-            else self._limits.reads_per_second
-        )
-        kind = "order" if method in CHANGES - {"DELETE"} else "read"
+        kind, rate = "read", self._limits.reads_per_second
+        if method == "DELETE":
+            # Taking an order away never waits for the rates of giving them and of asking.
+            kind, rate = "removal", REMOVALS_PER_SECOND
+        elif method in CHANGES:
+            kind, rate = "order", self._limits.orders_per_second
         wait = self._buckets.setdefault((key.id, kind), Bucket(rate)).wait()
         if wait:
             return 429, "RATE", "more requests than this key may send", {"retry-after": f"{int(wait) + 1}"}

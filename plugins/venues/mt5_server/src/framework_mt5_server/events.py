@@ -31,6 +31,8 @@ TICKS = 5_000
 DAY = timedelta(days=1)
 SETTLE_EVERY = 0.5
 PROVE_EVERY = 1.0
+type Ticks = tuple[list[dict[str, Any]], tuple[int, int]]
+"""Ticks for the wire, the broker's time of the newest one, and how many of that time were read."""
 _log = logging.getLogger("framework_mt5_server")
 
 
@@ -95,6 +97,7 @@ class Events:
 
     async def run(self) -> None:
         """Ask until cancelled."""
+        pause = min(1.0, self._settings.heartbeat_seconds / 2)
         while True:
             began = time.monotonic()
             try:
@@ -104,7 +107,11 @@ class Events:
                 await self._settle()
             except (Unreachable, Stuck, TerminalError) as error:
                 _log.warning("the terminal cannot be asked: %s", error)
-                await asyncio.sleep(min(1.0, self._settings.heartbeat_seconds / 2))
+                self._orders.lose_sight()
+                await asyncio.sleep(pause)
+            except Exception:  # noqa: BLE001 - whatever it is, those who listen go on hearing of the rest
+                _log.exception("what the terminal said cannot be told; it is asked again")
+                await asyncio.sleep(pause)
             took = time.monotonic() - began
             await asyncio.sleep(max(0.005, self._settings.poll_ms / 1000 - took))
 
@@ -141,7 +148,8 @@ class Events:
         self._prove(ask)
         for symbol in symbols:
             with contextlib.suppress(TerminalError):  # a symbol may be taken from the list at any time
-                found["ticks"][symbol] = self._ticks(ask, symbol)
+                if ticks := self._ticks(ask, symbol):
+                    found["ticks"][symbol] = ticks
         for row in [*orders, *found["deals"], *found["positions"]]:
             if row.symbol and row.symbol not in self._writer.digits:
                 with contextlib.suppress(TerminalError):
@@ -157,7 +165,8 @@ class Events:
             with contextlib.suppress(TerminalError):
                 self._clock.observe(symbol, ask("symbol_info_tick", symbol).time_msc)
 
-    def _ticks(self, ask: Asker, symbol: str) -> list[dict[str, Any]]:
+    def _ticks(self, ask: Asker, symbol: str) -> Ticks | None:
+        """A symbol's new ticks, and where they end; None when there are none."""
         if symbol not in self._writer.digits:
             info = ask("symbol_info", symbol)
             self._writer.symbol(info)
@@ -177,21 +186,19 @@ class Events:
         fresh = rows[rows["time_msc"] > last]
         twins = rows[rows["time_msc"] == last][same:]
         if not len(fresh) and not len(twins):
-            return []
+            return None
         newest_ms = int(rows["time_msc"][-1])
         count = int((rows["time_msc"] == newest_ms).sum())
-        self._tick_at[symbol] = (newest_ms, count)
         self._clock.observe(symbol, newest_ms)
-        return self._timed(symbol, [*twins, *fresh])
+        return self._timed(symbol, [*twins, *fresh]), (newest_ms, count)
 
-    def _newest(self, ask: Asker, symbol: str, last: int) -> list[dict[str, Any]]:
+    def _newest(self, ask: Asker, symbol: str, last: int) -> Ticks | None:
         """The newest tick alone: in an hour that comes twice ticks cannot be asked for by time."""
         tick = ask("symbol_info_tick", symbol)
         if tick.time_msc == last:
-            return []
-        self._tick_at[symbol] = (tick.time_msc, 1)
+            return None
         self._clock.observe(symbol, tick.time_msc)
-        return self._timed(symbol, [words.tick(tick)])
+        return self._timed(symbol, [words.tick(tick)]), (tick.time_msc, 1)
 
     def _timed(self, symbol: str, rows: list[Any]) -> list[dict[str, Any]]:
         """Ticks with their times in UTC; none while nobody knows what time the broker means."""
@@ -199,7 +206,8 @@ class Events:
 
     def _told(self, found: dict[str, Any]) -> None:
         writer = self._writer
-        for symbol, ticks in found["ticks"].items():
+        for symbol, (ticks, until) in found["ticks"].items():
+            self._tick_at[symbol] = until
             if ticks:
                 self._newest_tick[symbol] = ticks[-1]
             for listener in self.listeners:

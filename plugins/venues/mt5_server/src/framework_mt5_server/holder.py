@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from framework_mt5_server.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from framework_mt5_server.store import Store
 
@@ -56,12 +56,20 @@ class Holder:
         finally:
             self._streams -= 1
 
-    def let_pass(self, headers: Mapping[str, str]) -> None:
+    def fence(self, headers: Mapping[str, str]) -> Callable[[], None]:
         """Let a change pass, unless another node has taken the account over.
+
+        Returns:
+            The same question, to be asked again when the change has waited for the terminal.
 
         Raises:
             Refused: It has.
         """
         name = headers.get(HEADER)
-        if name is not None and name != self._name:
-            raise Refused("FENCED", "another node trades on this account", 409)
+
+        def let_pass() -> None:
+            if name is not None and name != self._name:
+                raise Refused("FENCED", "another node trades on this account", 409)
+
+        let_pass()
+        return let_pass

@@ -20,6 +20,7 @@ from framework_mt5_server.terminal import Stuck, TerminalError, Unreachable
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from framework_mt5_server.requests import Requests
     from framework_mt5_server.schema import NewOrder
@@ -65,11 +66,15 @@ class Orders:
         self._settle_ms = int(settle_seconds * 1000)
         self._search = Search(store, clock)
         self._under_way: set[str] = set()
-        self._started_ms = _now_ms()
+        self._blind_ms = _now_ms()
         store.run("UPDATE orders SET state = ? WHERE state = ?", (IN_DOUBT, INTENT))
 
-    async def submit(self, order: NewOrder) -> Outcome:
+    async def submit(self, order: NewOrder, let_pass: Callable[[], None] = lambda: None) -> Outcome:
         """Send an order, unless its client id was here before.
+
+        Args:
+            order: What is wanted.
+            let_pass: Asked right before the order is sent; it raises when the order may not be sent any more.
 
         Raises:
             Refused: The server does not pass it on, or the client id belongs to another order.
@@ -98,7 +103,7 @@ class Orders:
             )
         self._under_way.add(order.client_id)
         try:
-            return await self._terminal.do(lambda ask: self._send(ask, order, tag))
+            return await self._terminal.do(lambda ask: self._send(ask, order, tag, let_pass))
         except Unreachable:
             self._forget(order.client_id)
             raise
@@ -112,11 +117,12 @@ class Orders:
             self._forget(order.client_id)
             raise
 
-    def _send(self, ask: Asker, order: NewOrder, tag: str) -> Outcome:
+    def _send(self, ask: Asker, order: NewOrder, tag: str, let_pass: Callable[[], None]) -> Outcome:
         """On the terminal's thread: check, send, and keep the answer before anybody else sees it."""
         try:
             request = self._requests.new(ask, order, tag)
             _in_time(order)
+            let_pass()
             answer, state = self._requests.send(ask, request, order.deviation)
             return self._keep(order.client_id, state, answer)
         finally:
@@ -133,25 +139,47 @@ class Orders:
             return None if row is None else self._outcome(row)
         asked = _now_ms()  # what turns up after it was looked for has not been looked for long enough
         try:
-            found = await self._terminal.do(lambda ask: self._search.find(ask, row))
+            found, seen = await self._terminal.do(lambda ask: self._look(ask, row))
         except Ambiguous:
             return self._outcome(row)
+        except (Unreachable, Stuck, TerminalError):
+            self.lose_sight()
+            raise
+        if not seen:
+            self.lose_sight()
         if found is not None:
             answer = {"retcode": 10009, "comment": "found in the terminal's books", "found": True}
             return self._keep(client_id, DONE, answer | {"order": found})
-        since = max(row["made_ms"], self._started_ms, row["done_ms"] or 0)
+        since = max(row["made_ms"], self._blind_ms, row["done_ms"] or 0)
         if asked - since > self._settle_ms:
             return self._keep(client_id, NOT_TAKEN, {"comment": "the terminal never had it"})
         return self._outcome(row)
+
+    def lose_sight(self) -> None:
+        """The broker's books cannot be seen now: silence counts from when they are seen again."""
+        self._blind_ms = _now_ms()
+
+    def _look(self, ask: Asker, row: sqlite3.Row) -> tuple[int | None, bool]:
+        """On the terminal's thread: the ticket of an order in doubt, and whether its silence would count.
+
+        A terminal without its broker answers from what it remembers, and one that somebody has logged in to
+        another account from that account's books.
+        """
+        if not self._requests.is_account(ask):
+            return None, False
+        online = ask("terminal_info").connected
+        found = self._search.find(ask, row)
+        online = ask("terminal_info").connected and online
+        return (found, online) if self._requests.is_account(ask) else (None, False)
 
     def known(self, client_id: str) -> sqlite3.Row | None:
         """The stored row of a client id."""
         return self._store.one("SELECT * FROM orders WHERE client_id = ?", (client_id,))
 
     def unsettled(self) -> list[str]:
-        """Client ids in doubt."""
+        """Client ids in doubt, those that are just being sent among them."""
         rows = self._store.all("SELECT client_id FROM orders WHERE state IN (?, ?)", UNSETTLED)
-        return [row["client_id"] for row in rows if row["client_id"] not in self._under_way]
+        return [row["client_id"] for row in rows]
 
     def client_ids(self, tickets: set[int]) -> dict[int, str]:
         """The client ids of tickets that are this server's."""

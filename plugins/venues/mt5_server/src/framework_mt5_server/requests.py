@@ -25,10 +25,11 @@ TAG_AND_SPACE = 14
 class Requests:
     """Makes requests and sends them; everything here runs on the terminal's thread."""
 
-    def __init__(self, store: Store, clock: ServerClock, limits: LimitSettings) -> None:
+    def __init__(self, store: Store, clock: ServerClock, limits: LimitSettings, login: int) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
+        self._login = login
 
     def new(self, ask: Asker, order: NewOrder, tag: str) -> dict[str, Any]:
         """The request for a new order.
@@ -145,6 +146,10 @@ class Requests:
             return answer, state
         return _sent(ask, {**request, "price": now})
 
+    def is_account(self, ask: Asker) -> bool:
+        """Whether the terminal is logged in to the account of the settings, where they name one."""
+        return self._login in {0, ask("account_info").login}
+
     def _may_trade(self, ask: Asker, symbol: str, *, closes: bool) -> None:
         if not closes and (reason := self._store.flag(HALTED)):
             raise Refused("HALTED", f"trading is stopped: {reason}", 403)
@@ -159,6 +164,12 @@ class Requests:
 
     def _right_account(self, ask: Asker) -> None:
         account = ask("account_info")
+        if self._login not in {0, account.login}:
+            raise Refused(
+                "OTHER_ACCOUNT",
+                f"the terminal is logged in to account {account.login}, and `login` says {self._login}",
+                409,
+            )
         if account.trade_mode != DEMO and not self._limits.allow_real:
             raise Refused("REAL_ACCOUNT", "this is no demo account, and `allow_real` is not set", 403)
 

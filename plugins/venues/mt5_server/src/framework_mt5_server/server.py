@@ -46,7 +46,7 @@ class Server:
         self.factor = Factor(self.store)
         self.keys = Keys(self.store)
         self.holder = Holder(self.store)
-        self.requests = Requests(self.store, self.clock, settings.limits)
+        self.requests = Requests(self.store, self.clock, settings.limits, settings.terminal.login)
         self.orders = Orders(
             self.store, self.terminal, self.requests, self.clock, settings.limits.settle_seconds
         )

@@ -35,8 +35,8 @@ def routes(server: Server) -> APIRouter:
     @router.patch("/account/positions/{ticket}")
     async def protect(request: Request, ticket: Ticket, change: PositionChange) -> JSONResponse:
         """Set a position's stop and target."""
-        server.holder.let_pass(request.headers)
-        answer, state = await books.protect(ticket, change)
+        let_pass = server.holder.fence(request.headers)
+        answer, state = await books.protect(ticket, change, let_pass)
         server.note(
             request, 200, f"{state} {answer.get('retcode')} {change.model_dump_json(exclude_unset=True)}"
         )

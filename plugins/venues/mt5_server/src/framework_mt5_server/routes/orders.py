@@ -23,8 +23,8 @@ def routes(server: Server) -> APIRouter:
     @router.post("/order")
     async def submit(request: Request, order: NewOrder) -> JSONResponse:
         """Send an order once; 202 when it is not known yet what became of it."""
-        server.holder.let_pass(request.headers)
-        outcome = await orders.submit(order)
+        let_pass = server.holder.fence(request.headers)
+        outcome = await orders.submit(order, let_pass)
         said = f"{order.client_id} {outcome.state} {outcome.answer.get('retcode')} ticket {outcome.ticket}"
         asked = order.model_dump_json(exclude_unset=True)
         status = 202 if outcome.state in {"INTENT", "IN_DOUBT"} else 200
@@ -39,8 +39,8 @@ def routes(server: Server) -> APIRouter:
     @router.patch("/order/{order_id}")
     async def change(request: Request, order_id: OrderId, change: OrderChange) -> JSONResponse:
         """Change a pending order."""
-        server.holder.let_pass(request.headers)
-        answer, state = await books.change(order_id, change)
+        let_pass = server.holder.fence(request.headers)
+        answer, state = await books.change(order_id, change, let_pass)
         asked = change.model_dump_json(exclude_unset=True)
         server.note(request, 200, f"{state} {answer.get('retcode')} {asked}")
         return changed(answer, state)
@@ -48,8 +48,8 @@ def routes(server: Server) -> APIRouter:
     @router.delete("/order/{order_id}")
     async def remove(request: Request, order_id: OrderId) -> JSONResponse:
         """Take a pending order away; once more does no harm."""
-        server.holder.let_pass(request.headers)
-        answer, state = await books.remove(order_id)
+        let_pass = server.holder.fence(request.headers)
+        answer, state = await books.remove(order_id, let_pass)
         server.note(request, 200, f"{state} {answer.get('retcode')}")
         return changed(answer, state)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BARS = 10_000
 TICKS = 10_000
 ALL_TICKS = -1
+AHEAD = 100
+"""Ticks that are asked for beyond a page; when these are too few, twice as many are."""
 type Timeframe = Annotated[str, Query(pattern="^(" + "|".join(words.TIMEFRAMES) + ")$")]
 
 
@@ -39,13 +41,17 @@ def routes(server: Server) -> APIRouter:
     async def ticks(
         symbol: Symbol, since: Since = None, limit: Annotated[int, Query(ge=1, le=TICKS)] = 1_000
     ) -> dict[str, Any]:
-        """Ticks after a time, oldest first; without a time, the newest one."""
+        """Ticks after a time, oldest first; without a time, the newest one.
+
+        A page ends where a millisecond does, so that asking for what came after its last tick goes on right
+        there: it may have some ticks more than `limit`.
+        """
         if since is None:
             found = await server.terminal.do(lambda ask: _newest(server, ask, symbol))
-        else:
-            wall = server.clock.to_wall_ms(milliseconds(since))
-            found = await server.terminal.do(lambda ask: _after(server, ask, symbol, wall, limit + 1))
-        return {"ticks": found[:limit], "more": len(found) > limit}
+            return {"ticks": found, "more": False}
+        wall = server.clock.to_wall_ms(milliseconds(since))
+        found, more = await server.terminal.do(lambda ask: _after(server, ask, symbol, wall, limit))
+        return {"ticks": found, "more": more}
 
     @router.get("/ohlcv")
     async def ohlcv(
@@ -89,13 +95,25 @@ def _newest(server: Server, ask: Asker, symbol: str) -> list[dict[str, Any]]:
     return server.writer.ticks(symbol, [words.tick(tick)])
 
 
-def _after(server: Server, ask: Asker, symbol: str, wall_ms: int, count: int) -> list[dict[str, Any]]:
+def _after(
+    server: Server, ask: Asker, symbol: str, wall_ms: int, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of ticks, and whether there are more."""
     _shown(server, ask, symbol)
     _times_are_known(server)
-    rows = ask("copy_ticks_from", symbol, wall_ms // 1000, count, ALL_TICKS)
     # Later than now are ticks from before the broker's clock went back.
     latest = server.clock.latest_wall_ms()
-    return server.writer.ticks(symbol, [row for row in rows if wall_ms < row["time_msc"] <= latest])
+    count = limit + AHEAD
+    while True:
+        # The terminal begins at a whole second: what it gives first may be known already.
+        rows = ask("copy_ticks_from", symbol, wall_ms // 1000, count, ALL_TICKS)
+        fresh = [row for row in rows if wall_ms < row["time_msc"] <= latest]
+        last = fresh[:limit][-1]["time_msc"] if fresh else 0
+        page = fresh[:limit] + [row for row in fresh[limit:] if row["time_msc"] == last]
+        more = len(page) < len(fresh)
+        if more or len(rows) < count:
+            return server.writer.ticks(symbol, page), more
+        count *= 2
 
 
 def _times_are_known(server: Server) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = {"retcode", "lost", "wedge", "requote", "close_socket"}
-TIMELESS = {"retcode", "requote"}
+KINDS = {"retcode", "lost", "wedge", "requote", "close_socket", "cut"}
+TIMELESS = {"retcode", "requote", "cut"}
 """A refusal is neither before nor after what it refuses."""
 WHENS = {"before", "after"}
 
@@ -36,6 +37,8 @@ class Faults:
         self._armed: list[Fault] = []
         self.struck: list[dict[str, Any]] = []
         self.ipc_down = False
+        self.released = asyncio.Event()
+        """Set when calls that hang are let go."""
         self.history_lag = 0.0
 
     def arm(self, *, kind: str, on: str = "order_send", when: str = "after", count: int = 1,
@@ -52,6 +55,8 @@ class Faults:
     def disarm(self) -> None:
         """Nothing goes wrong any more."""
         self._armed.clear()
+        self.released.set()
+        self.released = asyncio.Event()
         self.ipc_down = False
 
     def due(self, call: str, when: str, kinds: set[str]) -> Fault | None:

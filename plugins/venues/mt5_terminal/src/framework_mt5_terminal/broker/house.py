@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from framework_mt5_terminal import constants as c
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 FIRST_TICKET = 200_000_001
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The books of one moment."""
+
+    orders: dict[int, Order]
+    past: dict[int, Order]
+    deals: list[Deal]
+    positions: dict[int, Position]
 
 
 class House:
@@ -61,14 +73,33 @@ class House:
         self.bare_answers = bare_answers
         self.closed = False
         self.trade_allowed = True
-        self.connected = True
         self.orders: dict[int, Order] = {}
         self.past: dict[int, Order] = {}
         self.deals: list[Deal] = []
         self.positions: dict[int, Position] = {}
         self.sent: list[dict[str, object]] = []
         self.overlaps = 0
+        self.remembered: Shelf | None = None
         self._tickets = itertools.count(FIRST_TICKET)
+
+    # what the terminal sees
+
+    @property
+    def connected(self) -> bool:
+        """Whether the terminal is connected to the broker; without it, it shows what it remembers."""
+        return self.remembered is None
+
+    @connected.setter
+    def connected(self, value: bool) -> None:
+        if not value and self.remembered is None:
+            self.remembered = copy.deepcopy(Shelf(self.orders, self.past, self.deals, self.positions))
+        elif value:
+            self.remembered = None
+
+    @property
+    def shown(self) -> Shelf:
+        """The books as the terminal shows them."""
+        return self.remembered or Shelf(self.orders, self.past, self.deals, self.positions)
 
     # time and money
 

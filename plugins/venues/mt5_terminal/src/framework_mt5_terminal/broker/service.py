@@ -114,7 +114,8 @@ class Service:
         if fault is None:
             return None
         if fault.kind == "wedge":
-            await asyncio.sleep(fault.seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._house.faults.released.wait(), fault.seconds)
             return None
         if fault.kind == "close_socket":
             return {}
@@ -129,9 +130,11 @@ class Service:
         except (KeyError, TypeError, ValueError, InvalidOperation) as error:
             return {"refused": f"{type(error).__name__}: {error}"}
 
-    def _quote(self, symbol: str, bid: str, ask: str, depth: str | None = None) -> None:
+    def _quote(
+        self, symbol: str, bid: str, ask: str, depth: str | None = None, utc_ns: int | None = None
+    ) -> None:
         lots = None if depth is None else Decimal(depth)
-        self._house.markets[symbol].set(Decimal(bid), Decimal(ask), lots)
+        self._house.markets[symbol].set(Decimal(bid), Decimal(ask), lots, utc_ns)
         self._watch.look(symbol)
 
     def _ipc(self, up: bool) -> None:
@@ -145,6 +148,8 @@ class Service:
                     house.faults.history_lag = float(value)
                 case "closed" | "trade_allowed" | "connected" | "comments" | "placed" | "bare_answers":
                     setattr(house, name, value)
+                case "login":
+                    house.account.login = int(value)
                 case _:
                     raise KeyError(name)
 

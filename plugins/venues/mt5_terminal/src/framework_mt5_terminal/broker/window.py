@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,9 @@ class Window:
             "copy_rates_range": self._rates_range,
             "copy_ticks_from": self._ticks_from,
             "copy_ticks_range": self._ticks_range,
-            "orders_total": lambda: len(house.orders),
+            "orders_total": lambda: len(house.shown.orders),
             "orders_get": self._orders,
-            "positions_total": lambda: len(house.positions),
+            "positions_total": lambda: len(house.shown.positions),
             "positions_get": self._positions,
             "history_orders_total": lambda a, b: len(self._history_orders(a, b, None, None, None)),
             "history_deals_total": lambda a, b: len(self._history_deals(a, b, None, None, None)),
@@ -217,7 +218,7 @@ class Window:
     def _orders(self, symbol: str | None, group: str | None, ticket: int | None) -> list[Any]:
         return [
             order.row(self._house.current(order.symbol, buys=order.buys))
-            for order in self._house.orders.values()
+            for order in self._house.shown.orders.values()
             if _wanted(order.symbol, order.ticket, symbol, group, ticket)
         ]
 
@@ -225,7 +226,7 @@ class Window:
         house = self._house
         return [
             p.row(house.current(p.symbol, buys=not p.buys), house.ledger.floating(p))
-            for p in house.positions.values()
+            for p in house.shown.positions.values()
             if _wanted(p.symbol, p.ticket, symbol, group, ticket)
         ]
 
@@ -241,7 +242,7 @@ class Window:
             )
 
         now = self._house.now_ns()
-        return [o.row(o.price) for o in self._house.past.values() if o.seen_ns <= now and kept(o)]
+        return [o.row(o.price) for o in self._house.shown.past.values() if o.seen_ns <= now and kept(o)]
 
     def _history_deals(
         self, start: int | None, end: int | None, group: str | None, ticket: int | None, position: int | None
@@ -255,14 +256,26 @@ class Window:
             )
 
         now = self._house.now_ns()
-        return [deal.row() for deal in self._house.deals if deal.seen_ns <= now and kept(deal)]
+        return [deal.row() for deal in self._house.shown.deals if deal.seen_ns <= now and kept(deal)]
 
     def _send(self, request: dict[str, Any]) -> list[Any]:
         self._requests += 1
-        fault = self._house.faults.due("order_send", "before", {"retcode"})
-        answer = Answer(fault.retcode) if fault else self._desk.send(request)
+        fault = self._house.faults.due("order_send", "before", {"retcode", "cut"})
+        if fault is None:
+            answer = self._desk.send(request)
+        elif fault.kind == "cut":
+            answer = self._cut_off(request)
+        else:
+            answer = Answer(fault.retcode)
         self._house.sent.append({**request, "retcode": answer.retcode, "ticket": answer.order})
         return answer.row(self._requests)
+
+    def _cut_off(self, request: dict[str, Any]) -> Answer:
+        """The broker does what was asked; the terminal has lost it before it hears of that."""
+        before = copy.deepcopy(self._house.shown)
+        self._desk.send(request)
+        self._house.remembered = before
+        return Answer(c.TRADE_RETCODE_CONNECTION)
 
     def _check(self, request: dict[str, Any]) -> list[Any]:
         answer = self._desk.check(request)
