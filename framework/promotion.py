@@ -113,7 +113,8 @@ def _source_hash(package: str) -> str:
     """
     module = sys.modules[package]
     roots = [Path(folder) for folder in getattr(module, "__path__", ())]
-    alone = [] if roots or module.__file__ is None else [Path(module.__file__)]
+    origin = getattr(module, "__file__", None)
+    alone = [Path(origin)] if origin is not None and not roots else []
     found = [(file.relative_to(root), file) for root in roots for file in root.rglob("*")]
     found += [(Path(file.name), file) for file in alone]
     digest = hashlib.sha256()
