@@ -80,13 +80,21 @@ def test_a_file_read_by_python_is_named_and_leaves_the_answer_open(outsider, not
     assert str(notes) in verdict.reason
 
 
-@pytest.mark.parametrize(("knows_until", "verdict"), [(1_000, "clean"), (None, "not enough evidence")])
+@pytest.mark.parametrize(
+    ("folder", "facts", "verdict"),
+    [
+        (".", {"knows_until": 1_000}, "clean"),
+        (".", {}, "not enough evidence"),
+        ("..", {"knows_until": 1_000}, "not enough evidence"),
+    ],
+)
 def test_a_file_whose_manifest_says_that_it_is_older_than_the_data_may_be_read(
-    outsider, notes, knows_until, verdict
+    outsider, notes, folder, facts, verdict
 ):
-    facts = {} if knows_until is None else {"knows_until": knows_until}
-    (notes.parent / "manifest.json").write_text(json.dumps(facts), encoding="utf-8")
-    plan = outsider("ReadsNotesWhenItIsMade", str(notes))
+    model = notes.parent / "registry" / "model"
+    model.mkdir(parents=True)
+    (model / folder / "manifest.json").write_text(json.dumps(facts), encoding="utf-8")
+    plan = outsider("ReadsNotesWhenItIsMade", str(notes.rename(model / notes.name)))
     assert look_ahead(plan, cuts=1, shrink=False).verdict == verdict
 
 

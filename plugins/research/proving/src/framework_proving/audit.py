@@ -27,6 +27,8 @@ ENOUGH = 20
 """Large bars that must be comparable before two stamps are said to contradict each other."""
 MOST = 0.05
 """Share of them that may fit only the wrong way round: a source may have holes."""
+KEY = ".pub"
+"""The key that a signature in a manifest is checked with."""
 TRAINED = ("knows_until", "train_end")
 """What a manifest says of the last data that a model has seen; the first that is there counts."""
 
@@ -98,13 +100,13 @@ def _size(tape: Tape) -> int | None:
 
 
 def vouched(plan: Any, tapes: Sequence[Tape]) -> list[Path]:
-    """What settings name where a manifest says that it was made before the data begins: it may be read."""
+    """Folders whose manifest says that they were made before the data begins, and keys named beside them."""
     first = min(tape.rows[0].ts for tape in tapes)
     found: list[Path] = []
     for _, texts in _settings(plan):
-        learned = [ns for _, ns in _learned(texts)]
-        if learned and max(learned) < first:
-            found += [path for path in map(Path, texts) if path.is_absolute() and path.exists()]
+        older = [manifest.parent for manifest, learned in _learned(texts) if learned < first]
+        found += older
+        found += [Path(text) for text in texts if older and text.endswith(KEY)]
     data = plan.catalog.resolve()
     return [path for path in found if not data.is_relative_to(path.resolve())]
 
