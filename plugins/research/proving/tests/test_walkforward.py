@@ -9,17 +9,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import yaml
 from framework_proving import evidence, runners
-from framework_proving.folds import folds, last_training
+from framework_proving.folds import Fold, folds, last_training
 from framework_proving.overfit import over_fit
-from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
+from framework_proving.walkforward import Bounds, Chosen, Unseen, tester, walk_forward
 from nautilus_trader.model import Quantity
 
-from framework import Study, configuration_hash
+from framework import RunError, Study, configuration_hash
 from framework.testkit import simulate
 from framework.testkit.nodes import plan_strategy
 
@@ -162,6 +163,21 @@ def test_nothing_that_trades_fails_without_an_error():
     judged = walk(np.zeros((DAYS, TRIALS)), profits=())
     assert judged.verdict == "failed"
     json.dumps(judged.figures, allow_nan=False)
+
+
+@pytest.mark.parametrize(("curves", "refused"), [(["USD", "JPY"], True), (["USD"], False)])
+def test_trades_in_a_currency_that_is_not_judged_stop_the_walk(curves, refused):
+    """With a base currency there is one curve, and what settles in another is in it."""
+    study = Study.open(QUICKSTART)
+    fold = Fold(0, 9, 10, 99)
+    trades = [SimpleNamespace(opened=20, closed=30, currency=code, profit=1) for code in ("USD", "JPY")]
+    row = SimpleNamespace(failure=None, curve={code: [(10, 1e5)] for code in curves}, trades=trades)
+    test = tester(study, lambda plans, keep: {0: row}, 0, 0, "USD")
+    if refused:
+        with pytest.raises(RunError, match="trades settle in JPY too"):
+            test(fold, {})
+    else:
+        assert len(test(fold, {}).profits) == 2
 
 
 # overfitting of a grid
