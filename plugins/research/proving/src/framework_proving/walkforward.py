@@ -272,7 +272,8 @@ def tester(
             )
         capital = next((amount for ts, amount in curve if ts >= fold.test_start), 0.0)
         returns = evidence.daily_returns(curve, fold.test_start)
-        return Unseen(returns, tuple(float(trade.profit) for trade in inside), capital)
+        profits = tuple(float(trade.profit) for trade in inside if trade.currency == code)
+        return Unseen(returns, profits, capital)
 
     return test
 
