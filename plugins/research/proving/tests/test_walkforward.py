@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import yaml
-from framework_proving import evidence, runners
+from framework_proving import evidence, runners, walkforward
 from framework_proving.folds import Fold, folds, last_training
 from framework_proving.overfit import over_fit
-from framework_proving.walkforward import Bounds, Chosen, Unseen, tester, walk_forward
+from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
 from nautilus_trader.model import Quantity
 
 from framework import RunError, Study, configuration_hash
@@ -172,7 +172,7 @@ def test_trades_in_a_currency_that_is_not_judged_stop_the_walk(curves, refused):
     fold = Fold(0, 9, 10, 99)
     trades = [SimpleNamespace(opened=20, closed=30, currency=code, profit=1) for code in ("USD", "JPY")]
     row = SimpleNamespace(failure=None, curve={code: [(10, 1e5)] for code in curves}, trades=trades)
-    test = tester(study, lambda plans, keep: {0: row}, 0, 0, "USD")
+    test = walkforward.tester(study, lambda plans, keep: {0: row}, 0, 0, "USD")
     if refused:
         with pytest.raises(RunError, match="trades settle in JPY too"):
             test(fold, {})
