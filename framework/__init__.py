@@ -58,7 +58,14 @@ if TYPE_CHECKING:
     from framework.config.values import to_nanos
     from framework.engine.asked import Asked, before, difference
     from framework.holding import Holding
-    from framework.promotion import Hurdle, Promotion, configuration_hash, subject_of, write_promotion
+    from framework.promotion import (
+        Hurdle,
+        Promotion,
+        configuration_hash,
+        source_hash,
+        subject_of,
+        write_promotion,
+    )
     from framework.signals import Bars, Signals
     from framework.signals.compiled import compiled
     from framework.signals.features import Feature, Readings, check_feature, follow
@@ -137,6 +144,7 @@ __all__ = [
     "refuse_changes",
     "refuse_repeats",
     "run_plan",
+    "source_hash",
     "subject_of",
     "tick_beyond",
     "to_nanos",
@@ -170,6 +178,7 @@ _WITH_THE_ENGINE = {
     "load_bars": "framework.catalog.arrays",
     "read_settings": "framework.config.node",
     "run_plan": "framework.study",
+    "source_hash": "framework.promotion",
     "subject_of": "framework.promotion",
     "tick_beyond": "framework.ticks",
     "to_nanos": "framework.config.values",

@@ -105,7 +105,7 @@ def configuration_hash(strategy: StrategyPlan) -> str:
     return hashlib.sha256(_canonical(facts)).hexdigest()
 
 
-def _source_hash(package: str) -> str:
+def source_hash(package: str) -> str:
     """SHA-256 of an imported package's files of code, names and contents, or of a module that is one file.
 
     Args:
@@ -142,7 +142,7 @@ def subject_of(plan: Plan, strategy: StrategyPlan) -> dict[str, Any]:
 def _code(strategy: StrategyPlan) -> dict[str, str]:
     classes = [strategy.spec.strategy, *(() if strategy.filter is None else (strategy.filter.spec.filter,))]
     packages = {made.__module__.partition(".")[0] for made in classes}
-    return {package: _source_hash(package) for package in sorted(packages)}
+    return {package: source_hash(package) for package in sorted(packages)}
 
 
 def write_promotion(plan: Plan, promotion: Promotion) -> Path:

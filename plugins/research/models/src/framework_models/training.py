@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from framework import NotEnoughEvidence
+from framework import NotEnoughEvidence, source_hash
 from framework_models.calibration import calibrate
 from framework_models.features import FeatureSet, Rows
 from framework_models.labels import CLASSES
@@ -208,17 +207,6 @@ def hash_of(rows: Rows) -> str:
     return digest.hexdigest()
 
 
-def code_hash() -> str:
-    """SHA-256 of this package's source files, names and contents."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder).as_posix()} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
 def _search(
     recipe: Recipe,
     samples: Samples,
@@ -253,7 +241,7 @@ def _versions(learner: Learner) -> dict[str, str]:
     boosted, network = learner.file.endswith(".ubj"), learner.looks_back > 1
     libraries = [*LIBRARIES, *(["xgboost"] if boosted else []), *(NETWORKS if network else [])]
     found = {name: _version(name) for name in libraries}
-    return {**found, "code_sha256": code_hash()}
+    return {**found, "code_sha256": source_hash("framework_models")}
 
 
 def _version(name: str) -> str:
