@@ -5,6 +5,11 @@ import signal
 import time
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("here", deadline=None)
+settings.load_profile("here")
 
 # Nodes that tests start live trade with simulators, and need no proof of what they do there.
 os.environ.setdefault("FRAMEWORK_UNPROVEN", "a test of the project, on a simulator")
