@@ -135,7 +135,7 @@ def assemble(plan: Plan, host: Host) -> Assembly:
             books,
             door,
             host.faults(strategy.id),
-            netted=plan.mode == "live",
+            live=plan.mode == "live",
         )
         parts.desks[strategy.id] = desk
         guard = guarded(

@@ -55,6 +55,7 @@ class Entries:
         self._cache = cache
         self._orders: dict[Any, Any] = {}
         self._grown: dict[Any, Quantity] = {}
+        self._leaving: set[Any] = set()
         self._limit = self.MANY
 
     def add(self, client_order_id: ClientOrderId, order: Any) -> None:
@@ -70,9 +71,14 @@ class Entries:
 
     def grow(self, client_order_id: ClientOrderId, quantity: Quantity) -> None:
         """Remember that a change to this quantity leaves: the venue may have made it before it says so."""
+        self._leaving.add(client_order_id)
         known = self._grown.get(client_order_id)
         if known is None or quantity.as_decimal() > known.as_decimal():
             self._grown[client_order_id] = quantity
+
+    def left(self) -> None:
+        """The changes that were to leave have left, or never will: from now on the engine knows of them."""
+        self._leaving.clear()
 
     def working(self) -> list[Any]:
         """The orders that are not closed, oldest first, as the engine knows them now.
@@ -92,7 +98,8 @@ class Entries:
         quantity = self._grown.get(known)
         if quantity is None:
             return order
-        if order.quantity >= quantity or order.status not in CHANGING:
+        changing = known in self._leaving or order.status in CHANGING
+        if order.quantity >= quantity or not changing:
             del self._grown[known]
             return order
         return Growing(order, quantity)
@@ -130,6 +137,9 @@ class Books:
         bar_types: The bar types the run has data for, by instrument: where a price may come from.
         engine_ids: The engine's strategy identifier for every strategy's `id:`.
         simulated: True when the venues are the engine's own, which state margin by instrument alone.
+
+    Attributes:
+        unexplained: What a venue holds of an instrument beyond every known trade, as it was last seen.
     """
 
     def __init__(
@@ -148,6 +158,7 @@ class Books:
         self.engine_ids = engine_ids
         self.ids = {engine_id: strategy_id for strategy_id, engine_id in engine_ids.items()}
         self.entries = {strategy_id: Entries(cache) for strategy_id in engine_ids}
+        self.unexplained: dict[str, Decimal] = {}
         self._bar_types = bar_types
         self._whole_margins: dict[Venue, tuple[int | None, dict[Currency, Money]]] = {}
         self._simulated = simulated

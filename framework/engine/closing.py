@@ -43,7 +43,6 @@ class Closing:
         command: What was asked: `scope`, `who`, `why`.
         strategies: The strategies it covers, by `id:`.
         venue: The venue it is about, or an empty string for all of them.
-        unexplained: What a venue holds beyond every known trade, by instrument.
         note: Keeps what came of it.
         answer: The file that whoever asked looks at.
     """
@@ -52,7 +51,6 @@ class Closing:
     command: Mapping[str, Any]
     strategies: Sequence[str]
     venue: str
-    unexplained: Callable[[str], Decimal]
     note: Callable[[Mapping[str, Any]], None]
     answer: Path
     said: str = ""
@@ -91,12 +89,11 @@ class Closing:
     def _close(self, positions: Sequence[tuple[str, Any]]) -> None:
         for strategy_id, position in positions:
             desk, strategy = self.run.parts.desks[strategy_id], self.run.parts.strategies[strategy_id]
-            desk.close(strategy, position, self.unexplained(str(position.instrument_id)))
+            desk.close(strategy, position)
 
     def _left(self, strategy_id: str, position: Any) -> Decimal:
         """How much of a position the venue still has to close."""
-        unexplained = self.unexplained(str(position.instrument_id))
-        return self.run.parts.desks[strategy_id].left(position, unexplained)
+        return self.run.parts.desks[strategy_id].netting.left(position)
 
     def _working(self) -> list[str]:
         return [
@@ -122,34 +119,30 @@ class Closing:
         for venue in self.run.plan.venues:
             if self.venue not in ("", venue.name):
                 continue
+            before = self._known(venue.name)
             answer = await self.run.venues.ask(venue.name)
+            if self._working() or self._known(venue.name) != before:
+                return f"something was traded while {venue.name} was asked"
             if answer is None:
                 return f"{venue.name} does not say what it holds"
             ours = {str(key) for name in self.strategies for key in self.run.parts.desks[name].approved}
             if open_here := sorted(answer.orders & ours):
                 return f"{venue.name} still has {len(open_here)} open orders, such as {open_here[0]}"
-            for name, size in self._expected(venue.name, answer.positions):
-                if size != answer.positions.get(name, ZERO):
-                    return f"{venue.name} holds {answer.positions.get(name, ZERO)} {name}, not {size}"
+            for name in sorted(before.keys() | answer.positions.keys()):
+                there, here = answer.positions.get(name, ZERO), before.get(name, ZERO)
+                if there != here:
+                    return f"{venue.name} holds {there} {name}, not {here}"
         return ""
 
-    def _expected(self, venue: str, told: Mapping[str, Decimal]) -> Iterator[tuple[str, Decimal]]:
-        """What a venue holds of each instrument when nothing of the scope is left."""
-        books = held(
-            position
-            for position in self.run.cache.positions_open()
-            if str(position.instrument_id.venue) == venue
-        )
-        for name in sorted(books.keys() | told.keys()):
-            yield name, books.get(name, ZERO) + self.unexplained(name)
+    def _known(self, venue: str = "") -> dict[str, Decimal]:
+        """What is held of each instrument for all that is known, by others on the account too."""
+        known = held(self.run.cache.positions_open())
+        for name, size in self.run.parts.books.unexplained.items():
+            known[name] = known.get(name, ZERO) + size
+        return {name: size for name, size in known.items() if size and venue in ("", name.rpartition(".")[2])}
 
     def _whose(self) -> str:
-        books = held(self.run.cache.positions_open())
-        names = books.keys() | {str(one) for one in self.run.plan.instruments}
-        left = {
-            name: size for name in sorted(names) if (size := books.get(name, ZERO) + self.unexplained(name))
-        }
-        kept = ", ".join(f"{size} {name}" for name, size in left.items())
+        kept = ", ".join(f"{size} {name}" for name, size in sorted(self._known().items()))
         if gone := ", ".join(_holds(*one) for one in self._positions()):
             return (
                 f"no order is open; {gone} in the books, and others on the account the opposite: no order "

@@ -11,17 +11,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from nautilus_trader.model import (
-    AccountType,
     ExecAlgorithmId,
     OrderSide,
     OrderStatus,
     OrderType,
-    PositionId,
     Quantity,
 )
 from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
-from framework.engine.books import NOTHING, Entries
+from framework.engine.books import Entries
+from framework.engine.netting import Netting
 from framework.errors import RunError
 from framework.risk.gate import exits
 from framework.risk.rule import Approve, Deny, Proposal, Resize
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
-    from nautilus_trader.model import ClientOrderId, InstrumentId, Price, StrategyId
+    from nautilus_trader.model import ClientOrderId, InstrumentId, PositionId, Price, StrategyId
 
     from framework.engine.books import Books
     from framework.engine.faults import Faults
@@ -49,6 +48,8 @@ LOCAL = {OrderStatus.INITIALIZED, OrderStatus.EMULATED, OrderStatus.RELEASED}
 DOOR = ExecAlgorithmId("GATE")
 MANY = 16
 """Orders from which they are cancelled in one command and recorded in one commit."""
+FIRST_PAUSE, LONGEST_PAUSE = 1_000_000_000, 30_000_000_000
+"""Nanoseconds between two attempts to end what was refused."""
 
 
 class Door(ExecutionAlgorithm):
@@ -103,7 +104,10 @@ class Desk:
         books: What the proposal is judged against.
         door: Denies and resizes inside the engine.
         faults: Where exceptions go.
-        netted: The strategies share a live account, whose venue may know one position an instrument.
+        live: The strategies share an account at a venue, which may know one position an instrument.
+
+    Attributes:
+        netting: What the venue makes of the strategy's positions.
     """
 
     def __init__(
@@ -116,9 +120,8 @@ class Desk:
         door: Door,
         faults: Faults,
         *,
-        netted: bool = False,
+        live: bool = False,
     ) -> None:
-        self._netted = netted
         self.index = index
         self.strategy_id = strategy_id
         self.engine_id = engine_id
@@ -126,11 +129,14 @@ class Desk:
         self.faults = faults
         self.approved: set[ClientOrderId] = set()
         self.knows_position = True
+        self.netting = Netting(books, engine_id, live=live)
+        self._live = live
         self._books = books
         self._door = door
         self._entries = books.entries[strategy_id]
         self._closing: dict[PositionId, ClientOrderId] = {}
         self._leave: set[ClientOrderId] = set()
+        self._pace = Pace()
         self._exits = Entries(books.cache)
         self._judged = gate.covers(strategy_id)
 
@@ -139,13 +145,17 @@ class Desk:
         client_order_id = order.client_order_id
         self._refuse_repeat(client_order_id)
         if order.exec_algorithm_id is not None:
-            self._deny([order], f"execution algorithm {order.exec_algorithm_id} is not supported")
+            self._deny([order], _unsupported(order))
             return None
         if not self._looked_at(order):
             self.approved.add(client_order_id)
             self._entries.add(client_order_id, order)
             return order
         proposal = self._proposal(order, position_id=position_id)
+        size, position = order.quantity.as_decimal(), proposal.position
+        if not proposal.reduces and self.knows_position and self._takes_from_others(order, size, position):
+            order = _plain(order)  # an entry to the rules, and to the engine: else it would not book it
+            proposal = replace(proposal, order=order)
         verdict = self.gate.judge(proposal)
         if isinstance(verdict, Deny):
             self._deny([order], verdict.reason)
@@ -168,6 +178,10 @@ class Desk:
         orders = list(orders)
         for order in orders:
             self._refuse_repeat(order.client_order_id)
+        for order in orders:
+            if order.exec_algorithm_id is not None:
+                self._deny(orders, _unsupported(order))
+                return None
         parents = {order.client_order_id: order for order in orders if order.parent_order_id is None}
         sizes = {order.client_order_id: order.quantity for order in orders}
         for order in sorted(orders, key=lambda order: order.parent_order_id is not None):
@@ -234,6 +248,10 @@ class Desk:
         self._entries.grow(client_order_id, proposal.quantity)
         return change
 
+    def changes_left(self) -> None:
+        """The changes that were admitted are with the engine now."""
+        self._entries.left()
+
     def stayed(self, orders: Sequence[Any]) -> None:
         """Approved orders raised while leaving: one the engine does not have, unrecorded, is not working."""
         for order in orders:
@@ -286,14 +304,22 @@ class Desk:
         }
 
     def flatten(self, strategy: Any) -> None:
-        """Cancel every working order of the strategy and close every position that is not being closed."""
-        self.cancel(strategy, exits=True)
-        for position in self._books.positions(self.strategy_id):
-            self.close(strategy, position)
+        """Cancel every working order of the strategy and close every position that is not being closed.
 
-    def close(self, strategy: Any, position: Any, unexplained: Decimal = NOTHING) -> None:
-        """Close what there is left of a position, as `left` says, when it is not being closed already."""
-        left = self.left(position, unexplained)
+        It may be asked for at every price. What was refused is tried again less and less often. Nothing is
+        closed while it is not known what is held.
+        """
+        now, positions = self._books.now(), self._books.positions(self.strategy_id)
+        working = self.working()
+        self._pace.keep({*working, *map(_as_it_is, positions)})
+        self.cancel(strategy, exits=True, among={one for one in working if self._pace.is_due(one, now)})
+        for position in positions if self.knows_position else ():
+            if not self.is_closing(position.id) and self._pace.is_due(_as_it_is(position), now):
+                self.close(strategy, position)
+
+    def close(self, strategy: Any, position: Any) -> None:
+        """Close what the venue has left of a position, when it is not being closed already."""
+        left = self.netting.left(position)
         if not left or self.is_closing(position.id):
             return
         if left == position.quantity.as_decimal():
@@ -306,26 +332,6 @@ class Desk:
             reduce_only=True,
         )
         strategy.submit_order(order, position.id)
-
-    def left(self, position: Any, unexplained: Decimal = NOTHING) -> Decimal:
-        """How much of a position there is to close: all of it, but for what others hold the opposite of.
-
-        On a live account that nets, somebody who sells by hand what a strategy has bought leaves its position
-        in the books. Closing it again would open one: no more is closed than the venue's net contains.
-
-        Args:
-            position: Of this strategy.
-            unexplained: What the venue holds of the instrument beyond every known trade.
-        """
-        size: Decimal = position.quantity.as_decimal()
-        if not self._netted or not self._nets(position) or self._of_balances(position.instrument_id):
-            return size
-        sign = 1 if position.is_long else -1
-        own, others = self._sides(position.instrument_id)
-        others += unexplained
-        if sign * others >= 0:
-            return size
-        return min(size, max(sign * (own + others), NOTHING))
 
     def cancel(
         self,
@@ -375,57 +381,16 @@ class Desk:
         known = self._closing.get(position_id)
         return known is not None and not self._books.cache.is_order_closed(known)
 
-    def holds_alone(self, position: Any) -> bool:
-        """True when an order that closes the position is to be reduce-only at the venue.
-
-        On a live account that nets, a venue sees what all strategies hold together: where others of the node
-        hold the opposite it refuses an order that, to it, reduces nothing. What somebody else has traded does
-        not count: when that was the position, the venue has to refuse. A live account of balances knows no
-        such orders. The gate still holds it to the position.
-        """
-        if not self._netted:
-            return True
-        if self._of_balances(position.instrument_id):
-            return False
-        if not self._nets(position):
-            return True
-        sign = 1 if position.is_long else -1
-        own, others = self._sides(position.instrument_id)
-        return bool(max(sign * own, sign * (own + others)) >= position.quantity.as_decimal())
-
-    def _sides(self, instrument_id: InstrumentId) -> tuple[Decimal, Decimal]:
-        """What the strategies of the node hold of an instrument, and what others on the account do."""
-        own = others = NOTHING
-        for position in self._books.cache.positions_open(instrument_id=instrument_id):
-            quantity = position.quantity.as_decimal()
-            size = quantity if position.is_long else -quantity
-            if position.strategy_id in self._books.ids:
-                own += size
-            else:
-                others += size
-        return own, others
-
-    def _nets(self, position: Any) -> bool:
-        return bool(position.id == self._netting_id(position.instrument_id))
-
-    def _netting_id(self, instrument_id: InstrumentId) -> PositionId:
-        """The engine's name for the only position of a strategy where orders net."""
-        return PositionId(f"{instrument_id}-{self.engine_id}")
-
-    def _of_balances(self, instrument_id: InstrumentId) -> bool:
-        account = self._books.cache.account_for_venue(instrument_id.venue)
-        return account is not None and account.account_type == AccountType.CASH
-
     def _as_taken(self, order: Any) -> Any:
         """The order as the venue takes it: a live account of balances knows no reduce-only orders.
 
         The gate has held the order to the position. One that rests stays as it is, and is denied by the
         venue's adapter: later nobody would hold it to anything.
         """
-        resting = order.order_type != OrderType.MARKET
-        if resting or not (order.is_reduce_only and self._netted and self._of_balances(order.instrument_id)):
-            return order
-        return type(order).from_dict(order.to_dict() | {"is_reduce_only": False})
+        closes = order.is_reduce_only and _at_market(order)
+        if closes and self._live and self.netting.of_balances(order.instrument_id):
+            return _plain(order)
+        return order
 
     def _proposal(
         self,
@@ -474,11 +439,8 @@ class Desk:
 
         Where positions are kept apart, one that names no open position opens another, whatever its side.
         """
-        cache = self._books.cache
-        if position_id is not None and cache.position_exists(position_id):
-            return True
-        held = cache.position_open_ids(instrument_id=instrument_id, strategy_id=self.engine_id)
-        return bool(held == [self._netting_id(instrument_id)])
+        named = position_id is not None and self._books.cache.position_exists(position_id)
+        return named or self.netting.is_one(instrument_id)
 
     def _reduces(self, order: Any, quantity: Decimal, position: Decimal, parent: Any) -> bool:
         """True when filling the order in full cannot leave more risk than there was.
@@ -496,7 +458,8 @@ class Desk:
         opposite = -position if buys else position
         if opposite < quantity and not order.is_reduce_only:
             return False
-        if order.is_reduce_only and Decimal(0) < quantity <= opposite:
+        shared = self._takes_from_others(order, quantity, position)
+        if order.is_reduce_only and Decimal(0) < quantity <= opposite and not shared:
             return True
         same, against = Decimal(0), Decimal(0)
         for other in self._entries.working():
@@ -506,9 +469,19 @@ class Desk:
                     against += leaves
                 elif other.client_order_id != order.client_order_id:
                     same += leaves
-        if order.is_reduce_only:
+        if order.is_reduce_only and not shared:
             return quantity <= max(opposite, Decimal(0)) + against
         return bool(quantity + same + self._leaving(order) <= opposite)
+
+    def _takes_from_others(self, order: Any, quantity: Decimal, position: Decimal) -> bool:
+        """True for a reduce-only order at the market that can take from what others hold at the venue."""
+        opposite = -position if order.side == OrderSide.BUY else position
+        return bool(
+            order.is_reduce_only
+            and _at_market(order)
+            and Decimal(0) < quantity <= opposite
+            and self.netting.holds_more(order.instrument_id, position)
+        )
 
     def _leaving(self, order: Any) -> Decimal:
         """What market orders that may only reduce take from the position meanwhile."""
@@ -532,7 +505,7 @@ class Desk:
             self._leave.add(client_order_id)
         if not order.is_reduce_only:
             self._entries.add(client_order_id, order)
-        elif order.order_type == OrderType.MARKET:
+        elif _at_market(order):
             self._exits.add(client_order_id, order)
 
     def _refuse_repeat(self, client_order_id: ClientOrderId) -> None:
@@ -544,7 +517,7 @@ class Desk:
             )
 
     def _closes(self, order: Any, proposal: Proposal, position_id: PositionId | None) -> None:
-        if position_id is not None and proposal.reduces and order.order_type == OrderType.MARKET:
+        if position_id is not None and proposal.reduces and _at_market(order):
             self._closing[position_id] = order.client_order_id
 
     def _deny(self, orders: Sequence[Any], reason: str) -> None:
@@ -558,6 +531,46 @@ class Desk:
         fields["exec_algorithm_id"] = str(DOOR)
         fields["exec_spawn_id"] = str(order.client_order_id)
         return type(order).from_dict(fields)
+
+
+class Pace:
+    """When something that is refused is tried again: a second later, then less and less often.
+
+    Times are nanoseconds since the epoch, UTC, of the data.
+    """
+
+    def __init__(self) -> None:
+        self._tried: dict[Any, tuple[int, int]] = {}
+
+    def is_due(self, what: Any, now: int) -> bool:
+        """True when it may be tried now; it counts as tried then."""
+        again, pause = self._tried.get(what, (0, FIRST_PAUSE))
+        if now < again:
+            return False
+        self._tried[what] = (now + pause, min(2 * pause, LONGEST_PAUSE))
+        return True
+
+    def keep(self, these: AbstractSet[Any]) -> None:
+        """Forget everything else."""
+        self._tried = {what: tried for what, tried in self._tried.items() if what in these}
+
+
+def _as_it_is(position: Any) -> tuple[PositionId, int, int]:
+    """The position until something of it is traded."""
+    return position.id, position.ts_opened, position.event_count
+
+
+def _at_market(order: Any) -> bool:
+    return bool(order.order_type == OrderType.MARKET)
+
+
+def _plain(order: Any) -> Any:
+    """The same order without the flag that it may only reduce."""
+    return type(order).from_dict(order.to_dict() | {"is_reduce_only": False})
+
+
+def _unsupported(order: Any) -> str:
+    return f"execution algorithm {order.exec_algorithm_id} is not supported"
 
 
 def _stop_of(order: Any, orders: Sequence[Any]) -> Price | None:

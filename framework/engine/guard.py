@@ -159,8 +159,11 @@ class Guard(Strategy):
     ) -> None:
         """Modify the order, or have the change rejected."""
         change = self._admit_change(client_order_id, quantity, price, trigger_price)
-        if change is not None:
-            super().modify_order(*change, client_id=client_id, params=params)
+        try:
+            if change is not None:
+                super().modify_order(*change, client_id=client_id, params=params)
+        finally:
+            self._desk.changes_left()
 
     def modify_orders(
         self,
@@ -169,9 +172,12 @@ class Guard(Strategy):
         params: dict[str, Any] | None = None,
     ) -> None:
         """Modify the orders whose change is approved; the other changes are rejected one by one."""
-        changes = [change for update in updates if (change := self._admit_change(*update)) is not None]
-        if changes:
-            super().modify_orders(changes, client_id=client_id, params=params)
+        try:
+            changes = [change for update in updates if (change := self._admit_change(*update)) is not None]
+            if changes:
+                super().modify_orders(changes, client_id=client_id, params=params)
+        finally:
+            self._desk.changes_left()
 
     def close_position(
         self,
@@ -195,7 +201,7 @@ class Guard(Strategy):
             CLOSING_SIDE[current.side],
             current.quantity,
             time_in_force=time_in_force,
-            reduce_only=self._desk.holds_alone(current) if reduce_only is None else reduce_only,
+            reduce_only=self._desk.netting.holds_alone(current) if reduce_only is None else reduce_only,
             quote_quantity=quote_quantity,
             tags=tags,
         )

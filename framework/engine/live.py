@@ -119,7 +119,7 @@ class LiveRun:
         for desk in self.parts.desks.values():
             if client_order_id in desk.approved:
                 return desk.recalled(client_order_id)
-        return ""
+        return "the gate has not let it through"
 
     def halt(self, scope: str, reason: str, by: str) -> None:
         """Latch a strategy's `id:` or `*`: from now on only exits pass, and what is working is cancelled."""
@@ -499,5 +499,8 @@ async def _ticking(run: LiveRun, tick: Callable[[LiveRun], None], every: float) 
         except Exception as error:  # noqa: BLE001 - else the task would end, and nobody would know
             # Whoever does not look at latches and commands any more must not trade any more.
             _log.critical("the node cannot look after itself", exc_info=True)
-            run.halt(KillSwitch.ALL, f"the node cannot look after itself: {said(error)}", "node")
+            try:
+                run.halt(KillSwitch.ALL, f"the node cannot look after itself: {said(error)}", "node")
+            except Exception:  # noqa: BLE001 - as above
+                _log.critical("orders may work on although everything is halted", exc_info=True)
         await asyncio.sleep(every)

@@ -44,7 +44,6 @@ from framework.engine.reload import Promoted, Reload
 from framework.engine.session import BEAT_SECONDS, JOURNAL, Session
 from framework.errors import CompositionError, FrameworkError, JournalError
 from framework.journal.latch import ALL, Latches
-from framework.journal.state import ZERO
 from framework.risk.kill import KillSwitch, Latch
 
 if TYPE_CHECKING:
@@ -387,13 +386,11 @@ class Operator:
 
     def _close(self, command: dict[str, Any], scope: str, answer: Path) -> None:
         kind, _, name = scope.partition(":")
-        recovery = self._recovery
         closing = Closing(
             run=self._node,
             command=command,
             strategies=[name] if kind == "strategy" else list(self._node.parts.desks),
             venue=name if kind == "venue" else "",
-            unexplained=recovery.unexplained if recovery is not None else lambda _: ZERO,
             note=lambda what: self._session.note("operator", what),
             answer=answer,
         )

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from nautilus_trader.common import DataActor, DataActorConfig
-from nautilus_trader.model import ActorId, ClientOrderId, OrderFilled, StrategyId, Venue
+from nautilus_trader.model import ActorId, ClientOrderId, InstrumentId, OrderFilled, StrategyId, Venue
 from nautilus_trader.trading import Strategy
 
 from framework.journal.recovery import Action, VenueFill, VenueOrder, VenueReports, reconcile
@@ -67,8 +67,8 @@ class Recovery:
         self._others = State()
         self._looked = 0.0
         self._asked: set[str] = set()
-        self._unexplained: dict[str, Decimal] = {}
         self._differs: dict[str, Decimal] = {}
+        self._wrong: dict[str, str] = {}
         self._checked = time.monotonic()
         self._checking: asyncio.Task[None] | None = None
 
@@ -80,12 +80,10 @@ class Recovery:
         self._session.recovered(actions)
         self._others = _others(report.state)
         self._asked = set(report.asks)
-        theirs = report.state.positions.get(EXTERNAL, {})
-        counted = held(run.cache.positions_open(strategy_id=StrategyId(EXTERNAL)))
-        for name in theirs.keys() | counted.keys():
-            self._unexplained[name] = theirs.get(name, ZERO) - counted.get(name, ZERO)
+        self._session.held.positions = report.state.copy().positions
+        run.parts.books.unexplained.update(_unexplained(report.state, run))
         lines = [*self._unclean(known), *report.lines]
-        wrong = dict(_misattributed(report.state, run))
+        self._wrong = wrong = self._misattributed(run)
         forgot = run.parts.gate.recall(known.memories)
         alerts = [*report.alerts, *self._homeless(), *wrong.values()]
         alerts += [f"risk {rule} starts without what it knew: {why}" for rule, why in forgot.items()]
@@ -93,9 +91,8 @@ class Recovery:
             self._tell(line)
         for alert in alerts:
             self._session.note("alert", {"recovery": alert})
-        for strategy_id, why in wrong.items():  # it would be judged by a position that is not so, exits too
-            run.parts.desks[strategy_id].knows_position = False
-            run.parts.gate.kill.latch(Latch(strategy_id, why, "recovery", time.time_ns(), flat=False))
+        for strategy_id, why in wrong.items():
+            _distrust(strategy_id, why, run)
         found = {
             "orders": len(self.put_back.orders),
             "fills": len(self.put_back.fills),
@@ -122,6 +119,7 @@ class Recovery:
         self._looked = now
         self._ask(run)
         self._see(run)
+        self._compare(run)
         if now - self._checked >= CHECK_SECONDS and (self._checking is None or self._checking.done()):
             self._checked = now
             self._checking = asyncio.create_task(self._check(run))
@@ -159,30 +157,73 @@ class Recovery:
         for alert in report.alerts:
             self._alert(alert)
 
-    def unexplained(self, instrument: str) -> Decimal:
-        """What the venue holds beyond every known trade, as it was last seen."""
-        return self._unexplained.get(instrument, ZERO)
+    def _compare(self, run: LiveRun) -> None:
+        """See that the engine has booked every trade; a difference counts when it is there twice.
+
+        It books none of an order that may only reduce when the strategy holds nothing to reduce. A venue
+        fills one all the same where others on the account hold the same side.
+        """
+        wrong = self._misattributed(run)
+        for strategy_id, why in wrong.items():
+            if self._wrong.get(strategy_id) == why and run.parts.desks[strategy_id].knows_position:
+                self._session.note("alert", {"recovery": why})
+                _distrust(strategy_id, why, run)
+        self._wrong = wrong
 
     async def _check(self, run: LiveRun) -> None:
-        """Compare what the venues hold with the books; a difference counts when it is there twice."""
+        """Compare what the venues hold with what is known; a difference counts when it is there twice."""
         differs: dict[str, Decimal] = {}
         for venue in run.plan.venues:
             answer = await run.venues.ask(venue.name)
             if answer is None:
                 continue
-            books = held(run.cache.positions_open(venue=Venue(venue.name)))
-            for name in sorted(books.keys() | answer.positions.keys()):
-                known = books.get(name, ZERO) + self._unexplained.get(name, ZERO)
-                difference = answer.positions.get(name, ZERO) - known
+            known = self._known(run, Venue(venue.name))
+            for name in sorted(known.keys() | answer.positions.keys()):
+                difference = answer.positions.get(name, ZERO) - known.get(name, ZERO)
                 if difference:
                     differs[name] = difference
         for name, difference in differs.items():
             if self._differs.get(name) == difference:
-                self._book(name, difference)
+                self._book(name, difference, run.parts.books.unexplained)
         self._differs = differs
 
-    def _book(self, name: str, difference: Decimal) -> None:
-        self._unexplained[name] = self._unexplained.get(name, ZERO) + difference
+    def _known(self, run: LiveRun, venue: Venue) -> dict[str, Decimal]:
+        """What is held at a venue for all that is known, with what the engine has not booked."""
+        books = held(run.cache.positions_open(venue=venue))
+        lacks = (self._lacks(strategy_id, run) for strategy_id in run.parts.desks)
+        known = _summed((books, run.parts.books.unexplained, *lacks))
+        return {name: size for name, size in known.items() if name.rpartition(".")[2] == str(venue)}
+
+    def _lacks(self, strategy_id: str, run: LiveRun) -> dict[str, Decimal]:
+        """What the engine has not booked of a strategy's trades, signed, by instrument.
+
+        Where an account holds balances the two are not compared: fees are taken from what was bought, in
+        fractions of a step, and no order may only reduce.
+        """
+        lacks = dict(self._session.held.positions.get(strategy_id, {}))
+        for name, size in held(run.parts.books.positions(strategy_id)).items():
+            lacks[name] = lacks.get(name, ZERO) - size
+        netting = run.parts.desks[strategy_id].netting
+        return {
+            name: size
+            for name, size in lacks.items()
+            if size and not netting.of_balances(InstrumentId.from_str(name))
+        }
+
+    def _misattributed(self, run: LiveRun) -> dict[str, str]:
+        """Strategies whose position in the engine's books is not that of their trades, and how."""
+        wrong = {}
+        for strategy_id in run.parts.desks:
+            for name, size in sorted(self._lacks(strategy_id, run).items()):
+                ours = self._session.held.positions.get(strategy_id, {}).get(name, ZERO)
+                wrong[strategy_id] = (
+                    f"{strategy_id} holds {ours} {name} by the journal and {ours - size} by the engine: "
+                    "start the node again"
+                )
+        return wrong
+
+    def _book(self, name: str, difference: Decimal, unexplained: dict[str, Decimal]) -> None:
+        unexplained[name] = unexplained.get(name, ZERO) + difference
         why = f"the venue holds {difference} {name} more than every known trade comes to"
         action = Action(
             action="position",
@@ -343,12 +384,23 @@ def _reports(run: LiveRun) -> VenueReports:
 
 def held(positions: Iterable[Any]) -> dict[str, Decimal]:
     """Signed quantity of positions by instrument."""
+    sizes = ((one, one.quantity.as_decimal()) for one in positions)
+    return _summed({str(one.instrument_id): size if one.is_long else -size} for one, size in sizes)
+
+
+def _summed(held: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
+    """Signed quantities by instrument, added up."""
     sums: dict[str, Decimal] = {}
-    for position in positions:
-        size = position.quantity.as_decimal()
-        name = str(position.instrument_id)
-        sums[name] = sums.get(name, ZERO) + (size if position.is_long else -size)
+    for name, size in (item for one in held for item in one.items()):
+        sums[name] = sums.get(name, ZERO) + size
     return sums
+
+
+def _unexplained(state: State, run: LiveRun) -> dict[str, Decimal]:
+    """What others hold by the journal, strategies of before among them, beyond what the engine says."""
+    theirs = _summed(own for owner, own in state.positions.items() if owner not in run.parts.desks)
+    counted = held(run.cache.positions_open(strategy_id=StrategyId(EXTERNAL)))
+    return {name: theirs.get(name, ZERO) - counted.get(name, ZERO) for name in theirs.keys() | counted.keys()}
 
 
 def _order(order: Any) -> VenueOrder:
@@ -388,13 +440,7 @@ def _others(state: State) -> State:
     )
 
 
-def _misattributed(state: State, run: LiveRun) -> Iterator[tuple[str, str]]:
-    """Strategies whose position in the engine's books is not the journal's, and how."""
-    for strategy_id in run.parts.desks:
-        ours = state.positions.get(strategy_id, {})
-        engine = held(run.parts.books.positions(strategy_id))
-        for name in sorted(ours.keys() | engine.keys()):
-            if ours.get(name, ZERO) != engine.get(name, ZERO):
-                journal, books = ours.get(name, ZERO), engine.get(name, ZERO)
-                why = f"{strategy_id} holds {journal} {name} by the journal and {books} by the engine"
-                yield strategy_id, why
+def _distrust(strategy_id: str, why: str, run: LiveRun) -> None:
+    """Let nothing of a strategy through: it would be judged by a position that is not so, exits too."""
+    run.parts.desks[strategy_id].knows_position = False
+    run.parts.gate.kill.latch(Latch(strategy_id, why, "recovery", time.time_ns(), flat=False))

@@ -228,7 +228,7 @@ def put_back(restoration: Restoration, parts: Assembly) -> None:
         parts: The gate, the desks and the strategies, before any of them has started.
     """
     for order in restoration.orders:
-        made = _order(order)
+        made = _order(order, beyond=order.client_order_id in restoration.beyond)
         parts.door.kept.add(made.client_order_id)
         strategy, desk = parts.strategies[order.strategy], parts.desks[order.strategy]
         venue = ClientId(str(made.instrument_id.venue))
@@ -241,14 +241,19 @@ def _venue(known: OrderState | Fill) -> str:
     return known.instrument_id.rpartition(".")[2]
 
 
-def _order(order: OrderState) -> Any:
-    """The engine's order, as it was when last changed, on its way to the gate's algorithm."""
+def _order(order: OrderState, *, beyond: bool) -> Any:
+    """The engine's order, as it was when last changed, on its way to the gate's algorithm.
+
+    Of one that may only reduce, the engine books no trade that opens a position. One that did so all the same
+    is put back without the flag.
+    """
     fields = {
         **order.order,
         "quantity": str(order.quantity),  # the engine refuses trades of more than an order is for
         "status": "INITIALIZED",
         "exec_algorithm_id": str(DOOR),
         "exec_spawn_id": order.client_order_id,
+        **({"is_reduce_only": False} if beyond else {}),
     }
     kind = "".join(word.capitalize() for word in order.order["type"].split("_"))
     return getattr(model, f"{kind}Order").from_dict(fields)

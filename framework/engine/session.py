@@ -15,14 +15,13 @@ from framework.engine.logs import mask_of
 from framework.errors import ConfigError, JournalError
 from framework.journal import Journal, read_key
 from framework.journal.retention import retain
-from framework.journal.state import load
+from framework.journal.state import State, load, traded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from framework.compose import Plan
     from framework.journal.recovery import Action
-    from framework.journal.state import State
     from framework.risk.decision import Decision
 
 JOURNAL = "journal.db"
@@ -117,11 +116,13 @@ class Session:
         failed: Told when the journal cannot be written any more.
         now: The time of the data, nanoseconds since the epoch, UTC: every row says what it was as `at`.
         known: What the journal added up to before this run.
+        held: The positions of the strategies by now, by the trades on record; nothing else of the state.
         recovery: What the start found and did, for `node status`.
     """
 
     def __init__(self, plan: Plan, journal: Journal, known: State, heartbeat: Heartbeat) -> None:
         self.known = known
+        self.held = State()
         self.recovery: dict[str, Any] = {}
         self.failed: Callable[[JournalError], None] = lambda error: None  # noqa: ARG005
         self.now: Callable[[], int] = time.time_ns
@@ -208,6 +209,8 @@ class Session:
     def event(self, strategy_id: str, event: Mapping[str, Any]) -> None:
         """Keep an event of an order or a position."""
         order_id = str(event.get("client_order_id", ""))
+        if quantity := traded(event):
+            self.held.move(strategy_id, str(event["instrument_id"]), quantity)
         self._keep("event", {"at": self.now(), **event}, strategy=strategy_id, order_id=order_id)
 
     def decision(self, decision: Decision) -> None:

@@ -1,4 +1,4 @@
-"""Which trades make up what is held: those since nothing was held, with all that their orders filled."""
+"""What trades make up what is held: those since nothing was held, with all that their orders filled."""
 
 from __future__ import annotations
 
@@ -28,6 +28,25 @@ def since_flat(
         yield from _since_flat(list(group), kept, orders)
 
 
+def beyond(fills: Iterable[Fill], orders: Mapping[str, OrderState]) -> Iterator[str]:
+    """Client order ids of orders that may only reduce, and of which more was filled than there was to reduce.
+
+    A venue that nets lets them where others on the account hold the same side.
+
+    Args:
+        fills: In the order they happened, from a moment at which nothing was held.
+        orders: The orders of all these trades.
+    """
+    held: dict[tuple[str, str, str], Decimal] = {}
+    for fill in fills:
+        place = (*_place(fill), fill.position_id)
+        before = held.get(place, 0)
+        held[place] = before + _signed(fill)
+        may_only_reduce = orders[fill.client_order_id].order.get("is_reduce_only")
+        if may_only_reduce and abs(held[place]) != abs(before) - fill.quantity:
+            yield fill.client_order_id
+
+
 def _since_flat(
     fills: Sequence[Fill], kept: Collection[str], orders: Mapping[str, OrderState]
 ) -> Sequence[Fill]:
@@ -38,8 +57,7 @@ def _since_flat(
     held: dict[str, Decimal] = {}
     for number, fill in enumerate(fills):
         first.setdefault(fill.client_order_id, number)
-        change = fill.quantity if fill.side == "BUY" else -fill.quantity
-        after = held.pop(fill.position_id, 0) + change
+        after = held.pop(fill.position_id, 0) + _signed(fill)
         if after:
             held[fill.position_id] = after
         if not held:
@@ -52,6 +70,10 @@ def _since_flat(
             return fills[start:]
         end = start
     return fills
+
+
+def _signed(fill: Fill) -> Decimal:
+    return fill.quantity if fill.side == "BUY" else -fill.quantity
 
 
 def _place(fill: Fill) -> tuple[str, str]:

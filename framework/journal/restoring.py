@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from framework.journal.holding import since_flat
+from framework.journal.holding import beyond, since_flat
 from framework.journal.state import EXTERNAL
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ class Restoration:
         orders: In the order they were submitted.
         fills: Their trades, oldest first.
         over: Client order ids that are known, over and not put back.
+        beyond: Client order ids of orders that may only reduce, and whose trades did more than that.
         orphans: Strategies that have something at the venue and are not in the node any more.
     """
 
     orders: tuple[OrderState, ...] = ()
     fills: tuple[Fill, ...] = ()
     over: tuple[str, ...] = ()
+    beyond: frozenset[str] = frozenset()
     orphans: tuple[str, ...] = ()
 
 
@@ -50,12 +52,13 @@ def restoration(state: State, strategies: Collection[str]) -> Restoration:
     newest = max((order.ts for order in state.orders.values()), default=0)
     kept = {key for key, order in mine.items() if order.is_live or order.ts >= newest - RECENT}
     trades = (fill for fill in state.fills.values() if fill.client_order_id in mine)
-    fills = list(since_flat(trades, kept, mine))
+    fills = sorted(since_flat(trades, kept, mine), key=lambda fill: fill.ts)
     kept |= {fill.client_order_id for fill in fills}
     return Restoration(
         tuple(order for key, order in mine.items() if key in kept),
-        tuple(sorted(fills, key=lambda fill: fill.ts)),
+        tuple(fills),
         tuple(key for key, order in state.orders.items() if key not in kept and _is_over(order)),
+        frozenset(beyond(fills, mine)),
         tuple(sorted(_orphans(state, strategies))),
     )
 

@@ -64,6 +64,7 @@ STATUS = {
     "OrderCanceled": "CANCELED",
     "OrderExpired": "EXPIRED",
 }
+TRADES = frozenset({"OrderFilled", "OrderFillVoided"})
 CHANGES = frozenset(
     {"OrderPendingUpdate", "OrderPendingCancel", "OrderModifyRejected", "OrderCancelRejected"}
 )
@@ -462,7 +463,7 @@ def _event(state: State, row: Row, fields: Mapping[str, Any]) -> None:
             quantity=Decimal(fields["quantity"]),
             ts=row.ts,
         )
-    if kind in {"OrderFilled", "OrderFillVoided"}:
+    if kind in TRADES:
         order = state.orders.get(key)
         voided = kind == "OrderFillVoided"
         state.add_fill(
@@ -472,7 +473,7 @@ def _event(state: State, row: Row, fields: Mapping[str, Any]) -> None:
                 strategy=order.strategy if order else row.strategy or fields["strategy_id"],
                 instrument_id=fields["instrument_id"],
                 side=fields["order_side"],
-                quantity=-Decimal(fields["voided_qty"]) if voided else Decimal(fields["last_qty"]),
+                quantity=_traded(fields),
                 price=fields["last_px"],
                 ts=fields["ts_event"],
                 commission=fields.get("commission") or "",
@@ -487,6 +488,16 @@ def _event(state: State, row: Row, fields: Mapping[str, Any]) -> None:
     if kind in CHANGES and key in state.orders and state.orders[key].status not in OPEN:
         status = None  # what was asked of an order proves nothing of whether the venue has it
     _heard(state, key, status, row.ts, fields.get("venue_order_id") or "")
+
+
+def traded(event: Mapping[str, Any]) -> Decimal:
+    """What an event of an order moves the position by, signed; zero when it is no trade."""
+    return _signed(event["order_side"], _traded(event)) if event.get("type") in TRADES else ZERO
+
+
+def _traded(trade: Mapping[str, Any]) -> Decimal:
+    voided = trade["type"] == "OrderFillVoided"
+    return -Decimal(trade["voided_qty"]) if voided else Decimal(trade["last_qty"])
 
 
 def _heard(state: State, key: str, status: str | None, ts: int, venue_order_id: str = "") -> None:

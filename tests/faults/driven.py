@@ -104,6 +104,12 @@ class Driven(Strategy):
         self._outbox = DiesBeforeSending()
         self.do_submit(**order)
 
+    def do_bypass(self, **order):
+        """As a plugin would that calls the engine's own method, where no gate stands."""
+        self.submit_order = lambda order: Strategy.submit_order(self, order)
+        self.do_submit(**order)
+        del self.submit_order
+
     def do_rest(self, count, price, prefix="R"):
         for number in range(count):
             self.do_submit("BUY", "1", price, f"{prefix}-{number}")

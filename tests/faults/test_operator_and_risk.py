@@ -129,6 +129,16 @@ def probe(node):
     return node.heard(said="OrderDenied")
 
 
+def test_an_order_that_went_round_the_gate_does_not_leave(market, node_on):
+    node = node_on(market).start()
+    node.do("bypass", side="BUY", qty="100", name="A-1")
+    assert "the gate has not let it through" in node.wait("OrderRejected", id="A-1")["reason"]
+    assert market.arrivals("A-1") == 0
+    node.do("submit", side="BUY", qty="100", name="A-2")
+    node.wait("OrderFilled", id="A-2")
+    node.holds()
+
+
 def test_fault_24_an_order_sent_while_stopping_does_not_leave(market, node_on):
     node = node_on(market).start()
     node.do("submit_on_stop", side="BUY", qty="100", name="A-1")

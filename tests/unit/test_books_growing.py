@@ -47,6 +47,7 @@ def entries(order):
     made = Entries(Cache(order))
     made.add("O-1", order)
     made.grow("O-1", units(30))
+    made.left()
     return made
 
 
@@ -57,6 +58,14 @@ def left(entries):
 def test_it_counts_with_what_it_may_become(entries):
     assert left(entries) == [(30, 26)]
     assert entries.working()[0].client_order_id == "O-1"
+
+
+def test_until_the_change_has_left_the_engine_does_not_know(entries, order):
+    order.status = OrderStatus.ACCEPTED
+    entries.grow("O-1", units(40))
+    assert left(entries) == [(40, 36)]
+    entries.left()
+    assert left(entries) == [(10, 6)]
 
 
 def test_a_cancellation_of_it_that_is_under_way_changes_nothing(entries, order):

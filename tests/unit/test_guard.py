@@ -386,6 +386,48 @@ def test_approved_changes_reach_the_engine_one_by_one_and_together(market):
     assert orders[0].price < orders[1].price
 
 
+def test_changes_that_are_sent_together_count_together(market):
+    class Cap(RiskRule):
+        def check(self, proposal):
+            others = [
+                int(order.leaves_qty)
+                for order in self.market.pending_entries()
+                if order.client_order_id != proposal.order.client_order_id
+            ]
+            return APPROVE if sum(others) + int(proposal.quantity) <= 6_000 else Deny("too much")
+
+    class Grows(Scripted):
+        def step_5(self):
+            self.orders = [
+                self.order_factory.limit(
+                    self.instrument_id, OrderSide.BUY, quantity(2_000), self.away(-5_000)
+                )
+                for _ in range(2)
+            ]
+            for order in self.orders:
+                self.submit_order(order)
+
+        def step_6(self):
+            self.modify_orders(
+                [(order.client_order_id, quantity(3_500), None, None) for order in self.orders]
+            )
+
+    strategy, orders, _ = run(market, Grows, Cap)
+    assert sorted(str(order.quantity) for order in orders) == ["2000", "3500"]
+    assert strategy.names().count("OrderModifyRejected") == 1
+
+
+def test_a_list_for_another_execution_algorithm_is_denied(market):
+    class Routes(Scripted):
+        def step_5(self):
+            entry, *children = self.bracket()
+            routed = {"exec_algorithm_id": "TWAP", "exec_spawn_id": str(entry.client_order_id)}
+            self.submit_order_list([type(entry).from_dict(entry.to_dict() | routed), *children])
+
+    _, orders, _ = run(market, Routes)
+    assert [order.status for order in orders] == [OrderStatus.DENIED] * 3
+
+
 def test_an_order_for_another_execution_algorithm_is_denied(market):
     class Routes(Scripted):
         def step_5(self):

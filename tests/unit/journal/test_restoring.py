@@ -18,7 +18,7 @@ class Known:
         self.state = State()
         self.now = DAY
 
-    def order(self, key, status="FILLED", strategy="vwap", **fields):
+    def order(self, key, status="FILLED", strategy="vwap", *, reduces=False, **fields):
         self.now += DAY
         self.state.orders[key] = OrderState(
             client_order_id=key,
@@ -27,7 +27,7 @@ class Known:
             quantity=Decimal(100),
             status=status,
             ts=self.now,
-            order={"type": "MARKET"},
+            order={"type": "MARKET", "is_reduce_only": reduces},
             **fields,
         )
         return self
@@ -121,3 +121,31 @@ def test_a_strategy_that_left_the_file_is_named_when_it_left_something():
     assert keys == ["B"]
     assert found.orphans == ("trend",)
     assert found.over == ("C",)  # the engine has to find A, and has nothing to find of C
+
+
+@pytest.mark.parametrize(
+    ("sold", "beyond"),
+    [
+        ([100], set()),
+        ([60, 40], set()),
+        ([101], {"1"}),
+        ([60, 41], {"2"}),
+        ([100, 50], {"2"}),
+        ([100, 50, 5], {"2", "3"}),
+    ],
+)
+def test_an_order_that_reduced_more_than_there_was_is_told_apart(sold, beyond):
+    known = Known().trade("0", "BUY", 100)
+    for number, quantity in enumerate(sold, 1):
+        known.order(str(number), reduces=True).fill(str(number), "SELL", quantity)
+    known.order("last", "ACCEPTED")
+    assert known.back()[1].beyond == beyond
+    plain = Known().trade("0", "BUY", 100).trade("1", "SELL", 150).order("last", "ACCEPTED")
+    assert plain.back()[1].beyond == set()
+
+
+def test_an_order_that_reduced_one_of_two_positions_did_no_more_than_that():
+    known = Known().trade("0", "BUY", 100, position_id="P-1").trade("1", "SELL", 30, position_id="P-2")
+    known.order("2", reduces=True).fill("2", "SELL", 100, position_id="P-1")
+    known.order("3", reduces=True).fill("3", "BUY", 40, position_id="P-2").order("last", "ACCEPTED")
+    assert known.back()[1].beyond == {"3"}

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -319,6 +320,44 @@ def test_an_exit_that_only_reduces_leaves_without_the_flag_and_is_held_to_the_po
         # 5 are refused by the gate; 0.00999 were held.
         assert (last["side"], last["type"], last["origQty"]) == ("SELL", "MARKET", "0.00999000")
         until(lambda: spot.owned()["BTC"] == ("0.99500000", "0.00500000"), spot.owned)
+    finally:
+        node.kill()
+        node.wait()
+        log.close()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_back_has_what_it_bought_less_the_fee_and_trades_on(spot, tmp_path, until):
+    """A fee is taken from what was bought, so trades and position differ, and nobody else is to blame."""
+    start = framework(spot, tmp_path)
+    log = (tmp_path / "log.txt").open("w+")
+
+    def run():
+        return start("run", "--mode", "live", "--unproven", "a test", stdout=log, stderr=log)
+
+    def status():
+        return json.loads(start("status", "--json", stdout=subprocess.PIPE).communicate(timeout=60)[0])
+
+    def holds(orders, size):
+        def there():
+            spot.quote("60000.00", "60000.10")
+            found = status()
+            held = found["heartbeat"].get("positions", {}).get("buy")
+            return len(spot.truth()["orders"]) == orders and held == {"BTCUSDT.BINANCE": size} and found
+
+        return until(there, lambda: f"{status()} {Path(log.name).read_text()[-3000:]}")
+
+    node = run()
+    try:
+        holds(2, "0.00999")
+        node.kill()
+        node.wait()
+        node = run()
+        holds(4, "0.01998")  # once more: the strategy keeps nothing in mind
+        time.sleep(3)  # the books are looked at every second
+        found = holds(4, "0.01998")
+        assert found["latches"] == []
+        assert "by the engine" not in Path(log.name).read_text()
     finally:
         node.kill()
         node.wait()
