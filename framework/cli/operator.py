@@ -12,6 +12,7 @@ import json
 import socket
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,26 +128,19 @@ def flatten(
     """Stop new risk, cancel every order and close every position, through the running node.
 
     Exit code 0 only when the venue itself shows that nothing is left; 6 when it does not in time. The node
-    goes on trying.
+    goes on trying. Ctrl-C before it has begun withdraws the command, and leaves the latch.
     """
     from framework.engine import outside  # noqa: PLC0415 - `framework --help` needs none of it
 
     scope = _scope(file, strategy, venue)
     command = outside.flatten(folder_of(file), scope, who=who or _me(), why=why)
-    deadline = time.monotonic() + PATIENCE
-    while command.exists():
-        if time.monotonic() > deadline:
-            try:
-                command.unlink()
-            except FileNotFoundError:
-                break  # begun
-            raise RunError(
-                f"{scope} is latched, but the node has not begun to close within {PATIENCE:.0f} s: "
-                "the command is withdrawn",
-                where=str(file),
-                remedy="It may hang: look at `framework node status`, and close at the venue by hand.",
-            )
-        time.sleep(0.02)
+    if not outside.begun(command, PATIENCE):
+        raise RunError(
+            f"{scope} is latched, but the node has not begun to close within {PATIENCE:.0f} s: "
+            "the command is withdrawn",
+            where=str(file),
+            remedy="It may hang: look at `framework node status`, and close at the venue by hand.",
+        )
     said: dict[str, Any] = {"scope": scope, "flat": False, "why": "the node has not said anything yet"}
     deadline = time.monotonic() + patience
     while not said["flat"] and time.monotonic() < deadline:
@@ -344,10 +338,7 @@ def _me() -> str:
 
 
 def _facts(found: Status) -> dict[str, Any]:
-    latches, disabled = (
-        [{"scope": one.scope, "who": one.who, "why": one.why, "ts": one.ts} for one in held.values()]
-        for held in (found.latches, found.disabled)
-    )
+    latches, disabled = ([asdict(one) for one in held.values()] for held in (found.latches, found.disabled))
     return {"state": found.state, "latches": latches, "disabled": disabled, "heartbeat": found.heartbeat}
 
 
@@ -369,7 +360,7 @@ def _lines(found: Status) -> list[str]:
     elif "reason" in beat:
         lines.append(f"why: {beat['reason']}")
     lines.extend(
-        f"STOPPED {one.scope} by {one.who}: {one.why}"
+        f"STOPPED {one.scope}{' and kept flat' if one.flat else ''} by {one.who}: {one.why}"
         for one in found.latches.values()
         if one.scope not in found.disabled
     )

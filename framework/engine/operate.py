@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import signal
@@ -24,6 +25,7 @@ from framework.engine.logs import mask_of
 from framework.engine.outcome import resolved
 from framework.engine.outside import (
     ANSWER,
+    BEGUN,
     COMMANDS,
     DISABLED,
     LATCHES,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
     from framework.compose import Plan
     from framework.engine.live import LiveRun
+    from framework.journal.latch import LatchRecord
     from framework.result import Result
     from framework.secret import Mask
 
@@ -100,7 +103,8 @@ class DiskKill(KillSwitch):
     def latch(self, latch: Latch) -> bool:
         """Pull the switch, here and on the disk."""
         fresh = super().latch(latch)
-        self._owed[ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"] = latch
+        held = self._latches[latch.scope]
+        self._owed[ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"] = held
         try:
             self.write()
         except JournalError:
@@ -115,7 +119,7 @@ class DiskKill(KillSwitch):
             JournalError: They still cannot.
         """
         for scope, latch in list(self._owed.items()):
-            self._disk.set(scope, who=latch.rule, why=self._mask(latch.reason))
+            self._disk.set(scope, who=latch.rule, why=self._mask(latch.reason), flat=latch.flat)
             del self._owed[scope]
 
     def disable(self, latch: Latch) -> bool:
@@ -131,10 +135,25 @@ class DiskKill(KillSwitch):
     def holds(self, strategy_id: str, venue: str = "") -> Latch | None:
         """The latch that stops the strategy at the venue, or None."""
         known = super().holds(strategy_id, venue)
-        if known is not None:
+        if known is not None and known.flat:
             return known
         found = self._disk.holds(strategy=strategy_id, venue=venue)
-        return None if found is None else Latch(found.scope, found.why, found.who, found.ts, flat=False)
+        return _latch(found) if found is not None and (known is None or found.flat) else known
+
+    @property
+    def latches(self) -> tuple[Latch, ...]:
+        """Every latch, those of earlier sessions and other processes first."""
+        disk = {latch.scope: latch for latch in map(_latch, self._disk.current().values())}
+        return tuple((disk | self._latches).values())
+
+
+def _latch(record: LatchRecord) -> Latch:
+    return Latch(_covers(record.scope), record.why, record.who, record.ts, record.flat)
+
+
+def _covers(scope: str) -> str:
+    """What the switch calls the scope of a latch on the disk; it has none for a venue."""
+    return KillSwitch.ALL if scope == ALL else scope.removeprefix("strategy:")
 
 
 def run(
@@ -223,7 +242,6 @@ class Operator:
         self._commands.mkdir(exist_ok=True)
         self._closings: set[asyncio.Task[None]] = set()
         self._beaten = 0.0
-        self._acted: set[str] = set()
         self._ending: dict[str, Ending] = {}
         self._uncalled: set[str] = set()
         self._composed: Callable[[str | None], Plan] = _no_file
@@ -232,6 +250,7 @@ class Operator:
         session.failed = self._journal_failed
         session.now = node.parts.books.now
         node.patience.page = turn_page(node.plan.state)
+        self._look_at_begun()
         self._look_at_disabled()
 
     def reloads(self, composed: Callable[[str | None], Plan], promoted: Promoted) -> None:
@@ -293,18 +312,16 @@ class Operator:
             self._kill.write()
         held = self._latches.current()
         for scope, record in held.items():
-            if scope not in self._acted:
-                self._acted.add(scope)
+            if scope not in self._ending:
+                self._ending[scope] = Ending(self._covered(scope))
                 self._session.note(
                     "operator", {"command": "kill", "scope": scope, "who": record.who, "why": record.why}
                 )
-                self._cancel(scope, Ending(self._covered(scope)))
-            elif time.monotonic() >= self._ending[scope].at:
+            if time.monotonic() >= self._ending[scope].at:
                 self._cancel(scope, self._ending[scope])
-        for scope in self._acted - held.keys():
-            self._acted.discard(scope)
-            self._ending.pop(scope, None)
-            self._node.parts.gate.kill.release("*" if scope == ALL else scope.partition(":")[2])
+        for scope in self._ending.keys() - held.keys():
+            del self._ending[scope]
+            self._node.parts.gate.kill.release(_covers(scope))
             for strategy_id in self._covered(scope):
                 self._node.faults[strategy_id].forgive()
                 self._node.decisions.forget(strategy_id)
@@ -316,17 +333,19 @@ class Operator:
         """Cancel what works under a latch; and again, less and less often, what did not end by it.
 
         A venue can refuse a cancellation, and a client whose queue is full loses it. Only orders of before
-        the latch: what is sent under it is an exit.
+        the latch: what is sent under it is an exit. What fails for one strategy keeps no other from it.
         """
-        venue = scope.partition(":")[2] if scope.startswith("venue:") else ""
-        for strategy_id, among in ending.orders.items():
-            strategy = self._node.parts.strategies[strategy_id]
-            ending.orders[strategy_id] = self._node.parts.desks[strategy_id].cancel(
-                strategy, venue=venue, among=among
-            )
         ending.at = time.monotonic() + ending.pause
         ending.pause = min(2 * ending.pause, SELDOM)
-        self._ending[scope] = ending
+        venue = scope.partition(":")[2] if scope.startswith("venue:") else ""
+        for strategy_id, among in ending.orders.items():
+            desk, strategy = self._node.parts.desks[strategy_id], self._node.parts.strategies[strategy_id]
+            try:
+                ending.orders[strategy_id] = desk.cancel(strategy, venue=venue, among=among)
+            except Exception as error:  # noqa: BLE001 - the others' orders and the commands are looked after
+                _log.exception("orders of %s may work on under the latch of %s", strategy_id, scope)
+                alert = {"not_cancelled": strategy_id, "scope": scope, "why": said(error)}
+                self._session.note("alert", alert)
 
     def _look_at_disabled(self) -> None:
         """Call no code of a strategy that somebody disabled, and that of one that was enabled again."""
@@ -350,19 +369,34 @@ class Operator:
 
     def _look_at_commands(self) -> None:
         for file in sorted(self._commands.glob("*.json")):
+            if not begin(file):
+                continue
+            begun = file.with_suffix(BEGUN)
             try:
-                command = json.loads(file.read_text(encoding="utf-8"))
+                command = json.loads(begun.read_text(encoding="utf-8"))
                 scope = str(command["scope"])
             except (ValueError, KeyError, TypeError, OSError) as error:
                 _log.warning("a command could not be read: %s: %s", file, error)
-                file.unlink(missing_ok=True)
+                begun.unlink()
                 continue
             if command.get("command") == "reload":
-                if begin(file):
-                    answer(file, self._reload(command))
+                answer(file, self._reload(command))
                 continue
             self._session.note("operator", command)
-            self._close(command, scope, file.with_suffix(ANSWER))
+            self._close(command, scope, file)
+
+    def _look_at_begun(self) -> None:
+        """Say what an earlier session had begun and not finished; only who asked for it may ask again."""
+        for file in sorted(self._commands.glob(f"*{BEGUN}")):
+            try:
+                command = json.loads(file.read_text(encoding="utf-8"))
+                what = f"{command['command']} {command['scope']}".strip()
+                asked = f"{what!r}, asked for by {command['who']}: {command['why']}"
+            except (ValueError, KeyError, TypeError, OSError) as error:
+                asked = f"{file.name}, which cannot be read: {error}"
+            why = f"the node had begun and ended before it was done: {asked}"
+            _log.warning("%s; it is not gone on with", why)
+            self._session.note("alert", {"not_finished": why})
             file.unlink(missing_ok=True)
 
     def _reload(self, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -384,7 +418,7 @@ class Operator:
                 _log.warning("a reload was not taken: %s", answer["why"])
         return answer
 
-    def _close(self, command: dict[str, Any], scope: str, answer: Path) -> None:
+    def _close(self, command: dict[str, Any], scope: str, file: Path) -> None:
         kind, _, name = scope.partition(":")
         closing = Closing(
             run=self._node,
@@ -392,15 +426,18 @@ class Operator:
             strategies=[name] if kind == "strategy" else list(self._node.parts.desks),
             venue=name if kind == "venue" else "",
             note=lambda what: self._session.note("operator", what),
-            answer=answer,
+            answer=file.with_suffix(ANSWER),
         )
         task = asyncio.get_running_loop().create_task(closing.carry_out())
         self._closings.add(task)
-        task.add_done_callback(self._closed)
+        task.add_done_callback(functools.partial(self._closed, file.with_suffix(BEGUN)))
 
-    def _closed(self, task: asyncio.Task[None]) -> None:
+    def _closed(self, begun: Path, task: asyncio.Task[None]) -> None:
         self._closings.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():  # the node is stopping; its next start says that this was not done
+            return
+        begun.unlink(missing_ok=True)
+        if (error := task.exception()) is not None:
             _log.error("a closing failed; it is not known to be flat", exc_info=error)
             self._session.note("alert", {"closing": f"{type(error).__name__}: {error}"})
 

@@ -112,7 +112,7 @@ def flatten(folder: Path, scope: str, *, who: str, why: str) -> Path:
     """Latch, and ask the running node to close what the scope covers.
 
     Returns:
-        The command's file, which is gone when the node has begun; what comes of it is in `closed`.
+        The command's file, for `begun`; what comes of it is in `closed`.
 
     Raises:
         RunError: No node runs in the folder.
@@ -151,9 +151,32 @@ def reload(folder: Path, text: str, *, who: str, why: str, approve: bool, dry: b
 
 
 def begin(command: Path) -> bool:
-    """Take a command up; False when whoever gave it has withdrawn it."""
+    """Take a command up, for the node; False when whoever gave it has withdrawn it."""
     try:
         command.rename(command.with_suffix(BEGUN))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def begun(command: Path, patience: float) -> bool:
+    """Wait until the node takes a command up; False when it had not within so many seconds, and never will.
+
+    Whoever is interrupted meanwhile has withdrawn it too.
+    """
+    deadline = time.monotonic() + patience
+    try:
+        while command.exists() and time.monotonic() <= deadline:
+            time.sleep(0.02)
+    finally:
+        withdrawn = _withdraw(command)
+    return not withdrawn
+
+
+def _withdraw(command: Path) -> bool:
+    """Take a command back; False when the node has begun."""
+    try:
+        command.unlink()
     except FileNotFoundError:
         return False
     return True
@@ -174,21 +197,16 @@ def answered(command: Path, patience: float) -> dict[str, Any] | None:
     Raises:
         RunError: It began and does not say how it ended.
     """
-    file, deadline = command.with_suffix(ANSWER), time.monotonic() + patience
+    if not begun(command, patience):
+        return None
+    file, deadline = command.with_suffix(ANSWER), time.monotonic() + LONGEST_ANSWER
     while not file.exists():
-        if time.monotonic() > deadline + LONGEST_ANSWER:
+        if time.monotonic() > deadline:
             raise RunError(
                 "the node began to take the file, and has not said whether it did",
                 where=str(command.parent.parent),
                 remedy="Its journal will say: framework journal show --kind operator.",
             )
-        if time.monotonic() > deadline:
-            try:
-                command.unlink()
-            except FileNotFoundError:
-                pass  # begun, so there will be an answer
-            else:
-                return None
         time.sleep(0.02)
     said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     file.unlink()

@@ -7,7 +7,7 @@ second, and when the record cannot be written it sends nothing.
 from __future__ import annotations
 
 from copy import replace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nautilus_trader.model import ContingencyType, OrderDenied, OrderFilled, OrderInitialized, OrderStatus
@@ -35,6 +35,10 @@ ON_THE_WAY = {
 
 LINKED = {ContingencyType.OCO, ContingencyType.OUO}
 
+MOST_REASONS = 10
+"""Reasons by which a halted strategy's denials are told apart; with a number in it every one can be new."""
+OTHERWISE = f"{HALTED} yet another reason"
+"""The reason under which all others are counted."""
 FLOOD = 1_000
 """Orders that a halted strategy may go on sending within a second before it is not called any more."""
 SECOND = 1_000_000_000
@@ -257,20 +261,24 @@ def _position(event: Any) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Refused:
-    """The orders of a halted strategy that were denied and counted instead of kept."""
+    """The orders of a halted strategy that were denied and counted instead of kept.
 
-    reason: str
+    Attributes:
+        since: When the second began whose orders are in `recent`.
+        counts: How many there were since they were last told, by reason.
+    """
+
     since: int
     recent: int = 0
-    count: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 class Decisions(list["Decision"]):
     """The gate's decisions, each kept as it is made.
 
-    Those on a strategy that sends on although it is halted are the same over and over: the first is kept, the
-    others are counted. One that sends `FLOOD` of them within a second of the data's time is told to the node,
-    which disables it.
+    Those on a strategy that sends on although it is halted are the same over and over: the first of each
+    reason is kept, the others are counted. One that sends `FLOOD` of them within a second of the data's time,
+    whatever the reasons, is told to the node, which disables it.
 
     Args:
         recorder: Keeps them.
@@ -303,27 +311,34 @@ class Decisions(list["Decision"]):
 
     def forget(self, strategy_id: str) -> None:
         """The strategy may trade again: the next denial by a latch is kept."""
-        self._refused.pop(strategy_id, None)
+        refused = self._refused.pop(strategy_id, None)
+        if refused is not None:
+            self._tell(strategy_id, refused)
         self.quiet.discard(strategy_id)
 
     def flush(self) -> None:
         """Keep how many there were since the last time."""
         for strategy_id, refused in self._refused.items():
-            if refused.count:
-                said = {"refused": strategy_id, "orders": refused.count, "reason": refused.reason}
-                refused.count = 0
-                self._recorder.note("alert", said)
+            self._tell(strategy_id, refused)
+
+    def _tell(self, strategy_id: str, refused: _Refused) -> None:
+        for reason, count in refused.counts.items():
+            if count:
+                refused.counts[reason] = 0
+                self._recorder.note("alert", {"refused": strategy_id, "orders": count, "reason": reason})
 
     def _refuse(self, decision: Decision) -> None:
-        refused = self._refused.get(decision.scope)
-        if refused is None or refused.reason != decision.reason:
-            self._refused[decision.scope] = _Refused(decision.reason, decision.ts)
+        refused = self._refused.setdefault(decision.scope, _Refused(decision.ts))
+        counts, reason = refused.counts, decision.reason
+        if reason not in counts and len(counts) < MOST_REASONS:
+            counts[reason] = 0
             self.quiet.discard(decision.scope)
             self._recorder.decision(decision)
             super().append(decision)
             return
         self.quiet.add(decision.scope)
-        refused.count += 1
+        counted = reason if reason in counts else OTHERWISE
+        counts[counted] = counts.get(counted, 0) + 1
         if decision.ts - refused.since >= SECOND:
             refused.since, refused.recent = decision.ts, 0
         refused.recent += 1

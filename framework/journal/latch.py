@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import time
+from copy import replace
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -44,12 +45,14 @@ class LatchRecord:
         who: The person or the process.
         why: In words for the trader.
         ts: When, nanoseconds since the epoch, UTC.
+        flat: Whether positions are kept closed while it holds, or left as they are.
     """
 
     scope: str
     who: str
     why: str
     ts: int
+    flat: bool = False
 
 
 class Latches:
@@ -73,13 +76,14 @@ class Latches:
         except OSError as error:
             raise _failed(self._folder, error) from error
 
-    def set(self, scope: str, *, who: str, why: str) -> bool:
+    def set(self, scope: str, *, who: str, why: str, flat: bool = False) -> bool:
         """Latch; when this returns, the latch is on the disk and survives whatever happens.
 
         Args:
             scope: `all`, `venue:NAME` or `strategy:ID`.
             who: The person or the process.
             why: In words for the trader.
+            flat: Whether positions are to be kept closed; a latch that left them keeps them closed then.
 
         Returns:
             True when the scope was not latched before; the first latch stays, with its reason.
@@ -89,7 +93,7 @@ class Latches:
             JournalError: It cannot be written. Stop the node by other means.
         """
         file = self._file(scope)
-        record = LatchRecord(scope, _short(who), _short(why), self._clock())
+        record = LatchRecord(scope, _short(who), _short(why), self._clock(), flat)
         part = file.with_name(f".{os.getpid()}.{time.monotonic_ns()}.part")
         try:
             with part.open("w", encoding="utf-8") as stream:
@@ -99,6 +103,8 @@ class Latches:
                 fresh = _place(part, file)
                 os.fsync(stream.fileno())
             sync_folder(self._folder)
+            if flat and not fresh:
+                _keep_flat(scope, file)
         except OSError as error:
             raise _failed(file, error) from error
         finally:
@@ -141,11 +147,16 @@ class Latches:
         return LatchRecord(scope, str(facts["who"]), str(facts["why"]), int(facts["ts"]))
 
     def holds(self, *, strategy: str = "", venue: str = "") -> LatchRecord | None:
-        """The latch that stops new risk of the strategy at the venue, or None; cheap enough to ask often."""
+        """The latch that stops new risk of the strategy at the venue, or None; cheap enough to ask often.
+
+        Of several the widest, and one that keeps positions closed before all others.
+        """
         held = self.current()
         if not held:
             return None
-        return held.get(ALL) or held.get(f"venue:{venue}") or held.get(f"strategy:{strategy}")
+        scopes = (ALL, f"venue:{venue}", f"strategy:{strategy}")
+        ours = (held[scope] for scope in scopes if scope in held)
+        return min(ours, key=lambda record: not record.flat, default=None)
 
     def current(self) -> dict[str, LatchRecord]:
         """Every latch by scope, in the order they were set; looks at the folder only when it has changed."""
@@ -200,13 +211,24 @@ def _place(part: Path, file: Path) -> bool:
     return True
 
 
+def _keep_flat(scope: str, file: Path) -> None:
+    """Have a latch keep positions closed; a damaged one stays as it is, and one that is gone stays gone."""
+    try:
+        known = _read(file)
+    except FileNotFoundError:
+        return
+    if known.scope == scope and not known.flat:
+        write_durably(file, json.dumps(asdict(replace(known, flat=True))).encode())
+
+
 def _read(file: Path) -> LatchRecord:
     """The latch a file speaks of; one that cannot be read holds everything, one that is gone raises."""
     text = b""
     try:
         text = file.read_bytes()
         facts = json.loads(text)
-        record = LatchRecord(str(facts["scope"]), str(facts["who"]), str(facts["why"]), int(facts["ts"]))
+        scope, who, why = str(facts["scope"]), str(facts["who"]), str(facts["why"])
+        record = LatchRecord(scope, who, why, int(facts["ts"]), facts.get("flat") is True)
     except (ValueError, KeyError, TypeError):
         return LatchRecord(
             ALL,

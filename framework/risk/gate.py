@@ -118,8 +118,9 @@ class Gate:
 
     @property
     def wants_marks(self) -> bool:
-        """True when prices must be fed to `mark`: a rule watches them, or can halt what must be kept flat."""
-        return bool(self._marks or self._fills or self._orders or self._denied)
+        """True when prices must be fed to `mark`: a rule wants them, or somebody has to be kept flat."""
+        kept = any(latch.flat for latch in self.kill.latches)
+        return bool(self._marks or self._fills or self._orders or self._denied or kept)
 
     @property
     def wants_fills(self) -> bool:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class KillSwitch:
     """Which strategies may not take new risk, and since when.
 
     Latching the same scope twice keeps the first latch: what matters to a trader is what went wrong first.
+    Only one that keeps positions closed takes the place of one that leaves them, and comes before it.
 
     Attributes:
         closed: Why nothing at all may be sent any more, exits neither: the node is ending. Empty otherwise.
@@ -40,8 +45,12 @@ class KillSwitch:
         self._latches: dict[str, Latch] = {}
 
     def latch(self, latch: Latch) -> bool:
-        """Pull the switch; True when it was not already pulled for that scope."""
-        return self._latches.setdefault(latch.scope, latch) is latch
+        """Pull the switch; True when it was not already pulled for that scope, or left its positions."""
+        known = self._latches.get(latch.scope)
+        if known is not None and (known.flat or not latch.flat):
+            return False
+        self._latches[latch.scope] = latch
+        return True
 
     def disable(self, latch: Latch) -> bool:
         """Pull the switch for one strategy, whose code is not to be called again; True when it was not so."""
@@ -64,9 +73,15 @@ class KillSwitch:
         """The latch that stops the strategy at the venue, or None."""
         if not self._latches:
             return None
-        return self._latches.get(self.ALL) or self._latches.get(strategy_id)
+        return foremost(self._latches, (self.ALL, strategy_id))
 
     @property
     def latches(self) -> tuple[Latch, ...]:
         """Every latch, in the order they were pulled."""
         return tuple(self._latches.values())
+
+
+def foremost(latches: Mapping[str, Latch], scopes: Iterable[str]) -> Latch | None:
+    """Of the latches of some scopes the first one, and one that keeps positions closed before all others."""
+    held = (latches[scope] for scope in scopes if scope in latches)
+    return min(held, key=lambda latch: not latch.flat, default=None)

@@ -102,3 +102,26 @@ def test_a_plain_opposite_order_on_a_hedging_account_is_no_exit(exchange_with, n
     assert done.returncode == 0, done.stderr
     assert closings(exchange) == [("SELL", "100")]
     assert exchange.truth()["positions"] == []
+
+
+def test_what_was_closed_by_hand_while_the_node_was_down_is_not_closed_again_under_a_rules_latch(
+    exchange, node_on, until
+):
+    limit = {"use": "max_drawdown", "config": {"venue": "SIM", "amount": "1000 USD", "confirm": 1}}
+    node = node_on(exchange, risk=[limit]).start()
+    node.do("submit", side="BUY", qty="100000", name="A-1")
+    node.wait("OrderFilled", id="A-1")
+    exchange.fault("status", on="submit", when="before", code=400, count=1_000)
+    exchange.quote("1.08000", "1.08002")
+    until(lambda: node.status()["latches"], node.log)
+    node.kill()
+    exchange.control("DELETE", "/faults")
+    exchange.trade("SELL", "100000")
+    tried = len(closings(exchange))
+    node.start()
+    for price in ("1.10000", "1.10001", "1.10002"):
+        exchange.quote(price, "1.10003")
+        node.wait("quote", bid=price)
+    assert node.status()["latches"][0]["flat"] is True
+    assert exchange.position() == "0"
+    assert len(closings(exchange)) == tried

@@ -120,6 +120,56 @@ def test_a_kill_holds_for_an_order_that_has_not_left_and_its_exit_leaves(exchang
     assert "A-2" not in exchange.arrivals()
 
 
+def test_what_a_rule_halted_is_kept_flat_after_a_restart(exchange, node_on, until):
+    limit = {"use": "max_drawdown", "config": {"venue": "SIM", "amount": "1000 USD", "confirm": 1}}
+    node = node_on(exchange, strategies=("one", "two"), risk=[{**limit, "strategies": ["one"]}]).start()
+    node.do("submit", side="BUY", qty="100000", name="A-1")
+    node.do("submit", "two", side="BUY", qty="10", name="B-1")
+    node.wait("OrderFilled", id="A-1")
+    node.wait("OrderFilled", "two", id="B-1")
+    exchange.fault("status", on="submit", when="before", code=400, count=1_000)
+    exchange.quote("1.08000", "1.08002")
+    until(lambda: node.status()["latches"], node.log)
+    node.wait("OrderRejected")
+    node.kill()
+    exchange.control("DELETE", "/faults")
+    exchange.quote("1.10000", "1.10002")  # no drawdown any more: only the latch says that it is to be closed
+    node.start()
+    until(lambda: exchange.position() == "10", node.log)
+    [latch] = node.status()["latches"]
+    assert (latch["scope"], latch["who"], latch["flat"]) == ("strategy:one", "max_drawdown", True)
+    resumed = node.framework("node", "resume", node.file, "--strategy", "one", "--why", "looked at it")
+    assert resumed.returncode == 0, resumed.stderr
+    node.do("submit", side="BUY", qty="100", name="A-2")
+    node.wait("OrderFilled", id="A-2")
+    exchange.quote("1.10001", "1.10003")
+    node.wait("quote", bid="1.10001")
+    time.sleep(0.5)
+    assert exchange.position() == "110"
+
+
+def test_a_flatten_that_a_node_died_in_is_told_and_not_gone_on_with(exchange, node_on, until):
+    node = node_on(exchange).start()
+    node.do("submit", side="BUY", qty="100", name="A-1")
+    node.wait("OrderFilled", id="A-1")
+    exchange.fault("status", on="submit", when="before", code=400, count=1_000)
+    assert flatten(node, "--patience", "1").returncode == 6
+    commands = node.folder / "state" / "commands"
+    assert [file.suffix for file in commands.glob("*") if file.suffix != ".answer"] == [".begun"]
+    node.kill()
+    exchange.control("DELETE", "/faults")
+    node.start()
+    assert any("flatten all" in row.body for row in node.rows("alert"))
+    assert [file.suffix for file in commands.glob("*") if file.suffix != ".answer"] == []
+    exchange.quote("1.10001", "1.10003")
+    node.wait("quote", bid="1.10001")
+    time.sleep(0.5)
+    assert exchange.position() == "100"
+    assert flatten(node).returncode == 0
+    until(lambda: exchange.position() == "0", node.log)
+    until(lambda: [file.suffix for file in commands.glob("*") if file.suffix != ".answer"] == [], node.log)
+
+
 @pytest.mark.parametrize("quantity", ["100", "10000"])
 def test_a_reduce_only_order_has_something_to_reduce(exchange, node_on, quantity):
     node = node_on(exchange).start()

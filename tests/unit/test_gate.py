@@ -409,6 +409,14 @@ def test_nothing_is_asked_of_a_node_whose_rules_listen_to_nothing():
     assert (gate.wants_cancels, gate.wants_orders, gate.wants_marks) == (True, True, True)
 
 
+def test_prices_are_asked_for_where_a_latch_of_before_keeps_something_flat():
+    made = bench(Says())
+    made.gate.kill.latch(Latch("trend", "a test", "somebody", 1, flat=False))
+    assert not made.gate.wants_marks
+    made.gate.kill.latch(Latch("trend", "a test", "a rule that is gone", 1, flat=True))
+    assert made.gate.wants_marks
+
+
 class Counts(RiskRule[Any]):
     """Remembers what it is given, or does otherwise."""
 

@@ -52,6 +52,40 @@ def test_the_first_latch_stays(latches):
     assert latches.holds().why == "first"
 
 
+def test_that_positions_are_kept_closed_survives_a_restart_and_a_person_before_it(latches, tmp_path):
+    latches.set("strategy:vwap", who="anna", why="wrong prices")
+    assert not latches.holds(strategy="vwap").flat
+    assert not latches.set("strategy:vwap", who="max_drawdown", why="it lost too much", flat=True)
+    assert not latches.set("strategy:vwap", who="bert", why="me too")
+    held = Latches(tmp_path / "latch").holds(strategy="vwap")
+    assert (held.who, held.why, held.ts, held.flat) == ("anna", "wrong prices", 1_000, True)
+    assert latches.resume("strategy:vwap", who="anna", why="over").flat
+    assert latches.holds(strategy="vwap") is None
+
+
+def test_of_several_latches_the_one_that_keeps_positions_closed_comes_first(latches):
+    latches.set("all", who="anna", why="fire")
+    latches.set("strategy:vwap", who="max_drawdown", why="it lost too much", flat=True)
+    assert latches.holds(strategy="vwap", venue="SIM").scope == "strategy:vwap"
+    assert latches.holds(strategy="trend", venue="SIM").scope == "all"
+
+
+@pytest.mark.parametrize(("said", "flat"), [({}, False), ({"flat": True}, True), ({"flat": "no"}, False)])
+def test_a_latch_of_before_leaves_positions_as_they_are(latches, tmp_path, said, flat):
+    latches.set("all", who="anna", why="fire")
+    (file,) = (tmp_path / "latch").glob("*.json")
+    file.write_text(json.dumps({"scope": "all", "who": "anna", "why": "fire", "ts": 5} | said))
+    assert Latches(tmp_path / "latch").holds().flat is flat
+
+
+def test_a_damaged_latch_stays_as_it_is_when_positions_are_to_be_kept_closed(latches, tmp_path):
+    latches.set("strategy:vwap", who="anna", why="wrong prices")
+    (file,) = (tmp_path / "latch").glob("*.json")
+    file.write_bytes(b"{")
+    assert not latches.set("strategy:vwap", who="max_drawdown", why="it lost too much", flat=True)
+    assert file.read_bytes() == b"{"
+
+
 def test_another_process_latches_and_this_one_sees_it_at_once(latches, tmp_path):
     for scope in ("venue:SIM", "all"):
         done = subprocess.run(
