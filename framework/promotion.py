@@ -56,7 +56,7 @@ class Promotion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         verdict: `passed`, `failed` or `not enough evidence`; only the first lets it trade live.
         made: When, ISO 8601.
         by: The distribution that judged, with its version.
-        settings: The strategy's `use` and `config`, every default filled in.
+        settings: `settings_of` it.
         beside: `configuration_hash` of every other strategy of the node, by its `id:`; they were judged
             together, and so they trade together.
         code: SHA-256 of the code of the package of the strategy, and of its filter, by its name.
@@ -89,18 +89,32 @@ class _Sealed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def settings_of(strategy: StrategyPlan) -> dict[str, Any]:
-    """What `node.yaml` says of a strategy and its filter, every default filled in."""
-    settings: dict[str, Any] = {"use": strategy.spec.name, "config": to_plain(strategy.config)}
+    """What `node.yaml` says of a strategy and its filter, every default filled in, wherever its files lie.
+
+    A setting declared with `msgspec.Meta(extra={"place": True})` is left out: it says where something is, and
+    another setting says what it is.
+    """
+    settings: dict[str, Any] = {"use": strategy.spec.name, "config": _placeless(strategy.config)}
     if strategy.filter is not None:
         settings["filter"] = {
             "use": strategy.filter.spec.name,
-            "config": to_plain(strategy.filter.config),
+            "config": _placeless(strategy.filter.config),
         }
     return settings
 
 
+def _placeless(config: Any) -> dict[str, Any]:
+    places = {
+        field.encode_name
+        for field in msgspec.structs.fields(config)
+        for meta in getattr(field.type, "__metadata__", ())
+        if isinstance(meta, msgspec.Meta) and (meta.extra or {}).get("place")
+    }
+    return {name: value for name, value in to_plain(config).items() if name not in places}
+
+
 def configuration_hash(strategy: StrategyPlan) -> str:
-    """SHA-256 over what a strategy is and every setting of it and its filter, whatever its `id:`."""
+    """SHA-256 over what a strategy is and `settings_of` it, whatever its `id:`."""
     facts = [_distributions(strategy), settings_of(strategy)]
     return hashlib.sha256(_canonical(facts)).hexdigest()
 
@@ -246,8 +260,11 @@ def _fits(facts: dict[str, Any], plan: Plan, strategy: StrategyPlan) -> None:
 def _differences(promotion: Promotion, plan: Plan, strategy: StrategyPlan) -> Iterator[str]:
     """What a record is of that is not what would trade."""
     now = subject_of(plan, strategy)
-    if promotion.strategy != strategy.id or promotion.configuration != now["configuration"]:
-        yield "its promotion record is of other settings"
+    if promotion.strategy != strategy.id:
+        yield f'its promotion record is of strategy "{promotion.strategy}"'
+    if promotion.configuration != now["configuration"]:
+        changed = ", ".join(_changed(promotion.settings, now["settings"])) or "of another plugin of that name"
+        yield f"its promotion record is of other settings: {changed}"
     for name, configuration in promotion.beside.items():
         if now["beside"].get(name) != configuration:
             how = "has other settings" if name in now["beside"] else "is not in the node"
@@ -259,6 +276,19 @@ def _differences(promotion: Promotion, plan: Plan, strategy: StrategyPlan) -> It
         if promotion.versions.get(name) != plan.versions.get(name):
             was = promotion.versions.get(name)
             yield f"it was promoted with {name} {was}, and this is {plan.versions.get(name)}"
+
+
+def _changed(was: dict[str, Any], now: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Every setting that differs, with what it was and is."""
+    for name in sorted(was.keys() | now.keys()):
+        if isinstance(was.get(name), dict) and isinstance(now.get(name), dict):
+            yield from _changed(was[name], now[name], f"{place}{name}.")
+        elif name not in was:
+            yield f"{place}{name} was not there and is {json.dumps(now[name])}"
+        elif name not in now:
+            yield f"{place}{name} was {json.dumps(was[name])} and does not count now"
+        elif was[name] != now[name]:
+            yield f"{place}{name} was {json.dumps(was[name])} and is {json.dumps(now[name])}"
 
 
 def _distributions(strategy: StrategyPlan) -> list[str]:

@@ -7,18 +7,25 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import pytest
 
 from framework import (
     CompositionError,
     ConfigError,
+    FilterSpec,
     Hurdle,
+    PluginConfig,
     Promotion,
+    SignalFilter,
     Study,
+    configuration_hash,
     subject_of,
     write_promotion,
 )
+from framework.compose import FilterPlan
 from framework.promotion import demand
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "node.yaml"
@@ -50,8 +57,6 @@ def keyed(plan, monkeypatch, value="0123456789abcdef"):
 
     monkeypatch.setenv("PROMOTION_KEY", value)
     promotion = plan.config.promotion
-    import msgspec
-
     promotion = msgspec.structs.replace(promotion, key=Secret("env:PROMOTION_KEY"))
     return replace(plan, config=msgspec.structs.replace(plan.config, promotion=promotion))
 
@@ -102,7 +107,40 @@ def test_a_record_that_does_not_pass_or_is_of_something_else_is_refused(plan, ch
 def test_one_changed_setting_needs_a_new_proof(plan):
     write_promotion(plan, record(plan))
     other = Study.open(QUICKSTART).plan({f"strategies.{ID}.config.entry_band": "2.25"})
-    assert "of other settings" in refused(replace(other, promotions=plan.promotions))
+    said = refused(replace(other, promotions=plan.promotions))
+    assert said.endswith("of other settings: config.entry_band was 2.0 and is 2.25")
+
+
+class FileConfig(PluginConfig, frozen=True, kw_only=True):
+    file: Annotated[str, msgspec.Meta(min_length=1, extra={"place": True})]
+    sha256: str
+    least: float = 0.5
+
+
+def filtered(plan, file, sha256="ab"):
+    """The node with a filter that reads a file, which its hash pins."""
+    (strategy,) = plan.strategies
+    spec = FilterSpec(name="file", filter=SignalFilter, config=FileConfig)
+    held = FilterPlan(replace(strategy.offer, spec=spec), FileConfig(file=file, sha256=sha256))
+    return replace(plan, strategies=(replace(strategy, filter=held),))
+
+
+def test_where_a_filter_finds_its_files_is_no_part_of_what_was_proven(plan):
+    here, there = filtered(plan, "/here/a"), filtered(plan, "/there/b")
+    assert configuration_hash(here.strategies[0]) == configuration_hash(there.strategies[0])
+    assert "/here" not in write_promotion(here, record(here)).read_text()
+    assert demand(there)[0]["command"] == "promoted"
+    said = refused(filtered(plan, "/there/b", sha256="cd"))
+    assert said.endswith('of other settings: filter.config.sha256 was "ab" and is "cd"')
+    assert "filter was " in refused(plan)
+
+
+def test_a_record_from_before_that_says_what_it_counted(plan):
+    now = filtered(plan, "/here/a")
+    settings = subject_of(now, now.strategies[0])["settings"]
+    settings["filter"]["config"]["file"] = "/here/a"
+    write_promotion(now, record(now, settings=settings, configuration="0" * 64))
+    assert refused(now).endswith('other settings: filter.config.file was "/here/a" and does not count now')
 
 
 def test_a_strategy_proven_beside_another_trades_beside_it(plan):

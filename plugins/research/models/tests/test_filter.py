@@ -210,3 +210,37 @@ def test_loading_the_plugin_loads_none_of_its_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['model', 'model']"]
+
+
+def test_what_is_promoted_does_not_depend_on_where_the_models_lie_but_on_which_it_is(
+    market, settings, trained, signing, tmp_path
+):
+    import shutil
+
+    from framework import configuration_hash, subject_of
+    from framework.testkit.nodes import VENUE, plan_node
+
+    pytest.importorskip("framework_vwap", reason="the strategy it filters is another distribution")
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(settings.registry, moved)
+    shutil.copy(settings.trust, tmp_path / "moved.pub")
+    there = msgspec.structs.replace(settings, registry=str(moved), trust=str(tmp_path / "moved.pub"))
+    newer = Registry(moved).add(
+        msgspec.structs.replace(trained.manifest, trials=2), trained.model, signing[0]
+    )
+
+    def subject(chosen):
+        plan = plan_node(node(market, chosen), specs=[VENUE])
+        (strategy,) = plan.strategies
+        assert subject_of(plan, strategy)["configuration"] == configuration_hash(strategy)
+        return subject_of(plan, strategy)
+
+    here = subject(settings)
+    assert here == subject(there)
+    told = {"model": settings.model, "threshold": settings.threshold}
+    assert here["settings"]["filter"] == {"use": "model", "config": told}
+    others = [
+        subject(msgspec.structs.replace(there, **change))
+        for change in ({"threshold": 0.41}, {"model": newer})
+    ]
+    assert len({here["configuration"], *(other["configuration"] for other in others)}) == 3

@@ -158,7 +158,8 @@ def test_a_window_ends_at_its_own_row():
 def test_no_window_after_a_judged_part_holds_what_was_judged():
     """Sample n looks at the bars n - 39 to n, and its label at n + 1 to n + 7."""
     splits = list(Validation(folds=5, test_folds=2, embargo=11).splits(1_200, 7, 40))
-    for learn, test in splits:
+    for learn, parts in splits:
+        test = np.concatenate(parts)
         seen = np.zeros(1_300, dtype=bool)
         for n in test:
             seen[n : n + 8] = True

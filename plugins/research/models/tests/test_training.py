@@ -10,7 +10,7 @@ from framework_models.labels import TripleBarrier
 from framework_models.learners import Linear, Mlp, RandomForest, XGBoost
 from framework_models.predictor import Predictor
 from framework_models.recipe import Search
-from framework_models.training import hash_of, make_samples, train
+from framework_models.training import balanced, hash_of, make_samples, train
 
 from framework import NotEnoughEvidence
 
@@ -51,6 +51,42 @@ def test_a_market_with_a_pattern_is_learnt_and_noise_is_not(recipe, make_bars):
     assert returning["auc_up"] > 0.6
     assert returning["calibrated_log_loss"] < returning["log_loss_of_frequencies"]
     assert abs(walking["auc_up"] - 0.5) < 0.06
+
+
+def test_calibration_is_fitted_on_what_single_models_say(recipe, bars):
+    """They are applied to one model; what fits the mean of several, which is calmer, is too steep for it."""
+    from framework_models.calibration import calibrate
+
+    trained = train(recipe, bars)
+    table, classes = trained.samples.table, trained.samples.classes
+    weights = balanced(classes)
+    told, happened = [], []
+    for learn, parts in recipe.validation.splits(len(classes), recipe.label.horizon):
+        alone = recipe.model.fit(table[learn], classes[learn], weights[learn], recipe.seed)
+        test = np.concatenate(parts)
+        told.append(alone.predict_proba(table[test]).astype(np.float64))
+        happened.append(classes[test])
+    wanted = calibrate("sigmoid", np.concatenate(told), np.concatenate(happened)).slopes
+    assert trained.manifest.calibration["slopes"] == pytest.approx(np.array(wanted), rel=1e-6)
+
+
+def test_calibration_finds_nothing_in_noise(recipe, make_bars):
+    """Scored on the samples it was fitted on, isotonic regression beats the average shares on any noise."""
+    noise = msgspec.structs.replace(recipe, features=[Rsi(), ZScore(period=20)], calibration="isotonic")
+    scores = train(noise, make_bars(count=500, returning=False)).manifest.scores
+    assert scores["calibrated_log_loss"] > scores["log_loss_of_frequencies"]
+
+
+def test_what_four_models_say_of_a_sample_makes_no_reliability_surer():
+    from framework_models.pictures import _binned
+
+    rng = np.random.default_rng(0)
+    given = rng.random(1_000)
+    happened = rng.random(1_000) < given
+    once = list(_binned(given, happened, 1))
+    assert np.array(list(_binned(np.repeat(given, 4), np.repeat(happened, 4), 4))) == pytest.approx(
+        np.array(once)
+    )
 
 
 def test_what_a_feature_learnt_from_is_no_sample(recipe, bars):

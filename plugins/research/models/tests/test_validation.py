@@ -9,7 +9,7 @@ import pytest
 from framework_models.calibration import Calibration, calibrate
 from framework_models.learners import Linear
 from framework_models.training import balanced
-from framework_models.validation import Validation, judge
+from framework_models.validation import Unseen, Validation, judge
 
 from framework import NotEnoughEvidence
 
@@ -18,7 +18,8 @@ HORIZON = 7
 
 @pytest.fixture(scope="module")
 def splits():
-    return list(Validation(folds=5, test_folds=2, embargo=11).splits(600, HORIZON))
+    cut = Validation(folds=5, test_folds=2, embargo=11).splits(600, HORIZON)
+    return [(learn, np.concatenate(parts)) for learn, parts in cut]
 
 
 def test_every_choice_of_folds_is_judged(splits):
@@ -59,13 +60,50 @@ def test_a_model_that_learns_from_overlapping_labels_would_have_looked_better():
         def fit(self, table, classes, weights, seed):
             return KNeighborsClassifier(5).fit(table, classes)
 
-    shuffled = list(KFold(10, shuffle=True, random_state=0).split(table))
+    shuffled = [(learn, [test]) for learn, test in KFold(10, shuffle=True, random_state=0).split(table)]
     purged = list(Validation(folds=6, embargo=60).splits(1_200, 60))
     weights = np.ones(1_200)
     leaky = judge(Neighbours(), table, classes, weights, shuffled, 0).scores["accuracy"]
     honest = judge(Neighbours(), table, classes, weights, purged, 0).scores["accuracy"]
     assert leaky > 0.9
     assert honest < 0.7
+
+
+def test_every_prediction_is_that_of_one_model_that_had_not_seen_the_sample():
+    rng = np.random.default_rng(0)
+    table, classes = rng.normal(size=(600, 3)).astype(np.float32), rng.integers(0, 3, 600)
+    splits = list(Validation(folds=4, test_folds=2, embargo=5).splits(600, HORIZON))
+    unseen = judge(Linear(), table, classes, np.ones(600), splits, 0).unseen
+    assert np.bincount(unseen.sample).tolist() == [3] * 600, "each sample is judged by three of six models"
+    for number, (learn, parts) in enumerate(splits):
+        mine = unseen.split == number
+        assert not set(unseen.sample[mine]) & set(learn)
+        assert np.unique(unseen.part[mine]).tolist() == [part[0] for part in parts]
+        alone = Linear().fit(table[learn], classes[learn], np.ones(len(learn)), 0)
+        assert unseen.given[mine] == pytest.approx(alone.predict_proba(table[unseen.sample[mine]]))
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_what_calibrates_a_part_knows_none_of_its_labels_and_no_model_that_learnt_them(method):
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 3, 600)
+    splits = list(Validation(folds=4, test_folds=2, embargo=5).splits(600, HORIZON))
+    pairs = [(n, split, part[0]) for split, (_, parts) in enumerate(splits) for part in parts for n in part]
+    sample, split, part = np.array(pairs).T
+    unseen = Unseen(sample, split, part, rng.dirichlet([1.0, 1.0, 1.0], len(pairs)))
+    plain = unseen.calibrated(method, classes, HORIZON).given
+    begin, end = 150, 299
+    inside = part == begin
+    near = np.arange(begin - HORIZON, end + HORIZON + 1)
+    other = classes.copy()
+    other[near] = (other[near] + 1) % 3
+    assert np.array_equal(unseen.calibrated(method, other, HORIZON).given[inside], plain[inside])
+    knowing = ~np.isin(split, split[inside])
+    given = np.where(knowing[:, None], unseen.given[:, ::-1], unseen.given)
+    changed = unseen._replace(given=given).calibrated(method, classes, HORIZON).given
+    assert np.array_equal(changed[inside], plain[inside])
+    other[near[-1] + 1] = (other[near[-1] + 1] + 1) % 3
+    assert not np.array_equal(unseen.calibrated(method, other, HORIZON).given[inside], plain[inside])
 
 
 def samples(seed=0, count=4_000):

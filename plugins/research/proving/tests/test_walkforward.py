@@ -17,6 +17,7 @@ import yaml
 from framework_proving import evidence, runners, walkforward
 from framework_proving.folds import Fold, folds, last_training
 from framework_proving.overfit import over_fit
+from framework_proving.walk_page import page
 from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
 from nautilus_trader.model import Quantity
 
@@ -168,19 +169,50 @@ def test_nothing_that_trades_fails_without_an_error():
     json.dumps(judged.figures, allow_nan=False)
 
 
-@pytest.mark.parametrize(("curves", "refused"), [(["USD", "JPY"], True), (["USD"], False)])
-def test_trades_in_a_currency_that_is_not_judged_stop_the_walk(curves, refused):
-    """With a base currency there is one curve, and what settles in another is in it, but not among trades."""
+def test_trades_in_a_currency_that_is_not_judged_stop_the_walk():
     study = Study.open(QUICKSTART)
     fold = Fold(0, 9, 10, 99)
     trades = [SimpleNamespace(opened=20, closed=30, currency=code, profit=1) for code in ("USD", "JPY")]
-    row = SimpleNamespace(failure=None, curve={code: [(10, 1e5)] for code in curves}, trades=trades)
+    row = SimpleNamespace(failure=None, curve={code: [(10, 1e5)] for code in ("USD", "JPY")}, trades=trades)
     test = walkforward.tester(study, lambda plans, keep: {0: row}, 0, 0, "USD")
-    if refused:
-        with pytest.raises(RunError, match="trades settle in JPY too"):
-            test(fold, {})
-    else:
-        assert test(fold, {}).profits == (1.0,)
+    with pytest.raises(RunError, match="trades settle in JPY too"):
+        test(fold, {})
+
+
+def test_with_a_base_currency_trades_that_settle_in_another_are_counted_too(node, tmp_path):
+    """EUR/USD settles in dollars; quotes say what they are in the euros of the account."""
+    bars = simulate(tmp_path / "bars", length=24 * 60, seed=3).tapes
+    quotes = simulate(tmp_path / "quotes", kind="quotes", step="1-HOUR", length=24 * 60, seed=3).tapes
+    Study.on(Study.open(QUICKSTART).plan(), [*bars, *quotes], tmp_path / "both")
+    said = json.loads(node.read_text(encoding="utf-8"))
+    said |= {"catalog": str(tmp_path / "both"), "risk": []}
+    said["data"].append({"quotes": "EUR/USD.SIM"})
+    said["venues"][0]["config"] |= {"base_currency": "EUR", "balances": ["100000 EUR"]}
+    del said["start"], said["end"]
+    node.write_text(json.dumps(said), encoding="utf-8")
+    study = Study.open(node)
+    first, last = Study.span(study.plan())
+    fold = Fold(first, first + 1, first + 2, last)
+    test = walkforward.tester(study, runners.local(1), first, 0, None)
+    outcome = test(fold, {})
+    assert outcome.capital == 100_000
+    assert len(outcome.profits) > 10
+    assert outcome.converted == len(outcome.profits)
+    gained = 100_000 * (float(np.prod(1 + outcome.returns)) - 1)
+    assert gained == pytest.approx(sum(outcome.profits) / 1.1, rel=0.1), "at 1.10 dollars a euro"
+    judged = walk_forward(
+        [fold],
+        lambda start, end: Chosen({}, (), frozenset("a")),
+        lambda fold, point: outcome,
+        bounds=Bounds(),
+        last=(first, last),
+    )
+    hurdles = {hurdle.name: hurdle.value for hurdle in judged.hurdles}
+    assert hurdles["trades"] == len(outcome.profits)
+    assert hurdles["win rate"] == np.mean(np.array(outcome.profits) > 0)
+    assert judged.figures["trades settled in another currency, so none shuffled"] == len(outcome.profits)
+    assert "drawdown of shuffled trades 5 %, 50 %, 95 %" not in judged.figures
+    assert "largest fall, trades in another order" not in page("walked", judged).html()
 
 
 # overfitting of a grid

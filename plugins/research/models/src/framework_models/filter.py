@@ -40,7 +40,11 @@ class ModelFilterConfig(PluginConfig, frozen=True, kw_only=True):
 
     registry: Annotated[
         str,
-        msgspec.Meta(min_length=1, description="The folder of models, relative to the folder of node.yaml."),
+        msgspec.Meta(
+            min_length=1,
+            description="The folder of models, relative to the folder of node.yaml.",
+            extra={"place": True},
+        ),
     ]
     model: Annotated[
         str, msgspec.Meta(min_length=1, description="Its name, its id, or the beginning of its id.")
@@ -50,6 +54,7 @@ class ModelFilterConfig(PluginConfig, frozen=True, kw_only=True):
         msgspec.Meta(
             min_length=1,
             description="The .pub file of the key that signed it, relative to the folder of node.yaml.",
+            extra={"place": True},
         ),
     ]
     threshold: Annotated[

@@ -154,10 +154,12 @@ def _reliability(trained: Trained) -> Figure:
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes, counts = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
+    sample, *_, probabilities = trained.unseen
+    models = len(sample) / len(trained.samples.classes)
     for k, label in enumerate(trained.manifest.classes):
-        given = trained.unseen[:, k]
-        happened = trained.samples.classes == k
-        middles, shares, errors = zip(*_binned(given, happened), strict=True)
+        given = probabilities[:, k]
+        happened = trained.samples.classes[sample] == k
+        middles, shares, errors = zip(*_binned(given, happened, models), strict=True)
         axes.errorbar(
             middles,
             shares,
@@ -177,7 +179,7 @@ def _reliability(trained: Trained) -> Figure:
     )
     axes.set_ylabel("share that happened")
     counts.set_xlabel("probability given")
-    counts.set_ylabel("samples")
+    counts.set_ylabel("predictions")
     axes.legend(frameon=False)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
@@ -186,11 +188,17 @@ def _reliability(trained: Trained) -> Figure:
     return figure
 
 
-def _binned(given: NDArray[np.float64], happened: NDArray[np.bool_]) -> Iterator[tuple[float, float, float]]:
-    """Mean probability, share that happened and twice its standard error, in bins of as many samples each."""
+def _binned(
+    given: NDArray[np.float64], happened: NDArray[np.bool_], models: float
+) -> Iterator[tuple[float, float, float]]:
+    """Mean probability, share that happened and twice its standard error, in bins of as many each.
+
+    What several models say of a sample is one sample's evidence.
+    """
     for part in np.array_split(np.argsort(given), BINS):
         share = float(happened[part].mean())
-        yield float(given[part].mean()), share, 2.0 * float(np.sqrt(share * (1.0 - share) / len(part)))
+        error = 2.0 * float(np.sqrt(share * (1.0 - share) * models / len(part)))
+        yield float(given[part].mean()), share, error
 
 
 def _plain(axes: Any) -> None:

@@ -54,7 +54,7 @@ class Manifest(PluginConfig, frozen=True, kw_only=True):
         feature_versions: The version of each feature's numbers.
         label: What it foretells, as the recipe has it.
         classes: The labels its outputs stand for, in order.
-        calibration: What is done to its outputs.
+        calibration: What is done to its outputs; fitted on predictions of single models for samples not seen.
         parameters: Of the model, as found by the search.
         trials: Sets of parameters that were judged to choose these; 1 without a search.
         seed: Of the training.
@@ -65,7 +65,8 @@ class Manifest(PluginConfig, frozen=True, kw_only=True):
         train_end: Close of the last bar with a label.
         label_horizon: How many bars ahead a label looks.
         knows_until: Close of the last bar there was to look at, by a label too: a test must begin after it.
-        scores: Figures of the cross-validation.
+        scores: Figures of the cross-validation, of single models; the `calibrated_` ones with maps that were
+            fitted without the part of the samples that is scored.
         versions: Of the software, and a hash of this package's own code.
     """
 

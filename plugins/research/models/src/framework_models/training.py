@@ -15,7 +15,7 @@ from framework_models.features import FeatureSet, Rows
 from framework_models.labels import CLASSES
 from framework_models.predictor import versions_of
 from framework_models.registry import Manifest
-from framework_models.validation import figures, judge, log_loss
+from framework_models.validation import Unseen, figures, judge, log_loss
 from framework_models.windows import Windows, is_full
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from framework_models.features import FeatureSettings
     from framework_models.learners import Learner, Table
     from framework_models.recipe import Recipe
+    from framework_models.validation import Split
 
 LIBRARIES = (
     "framework",
@@ -70,14 +71,15 @@ class Trained(NamedTuple):
         model: Its file's bytes.
         fitted: The estimator, for explanations.
         samples: What it learnt from.
-        unseen: Predictions for samples by models that had not seen them, calibrated.
+        unseen: Predictions for samples by models that had not seen them, calibrated by maps that had not
+            either.
     """
 
     manifest: Manifest
     model: bytes
     fitted: Any
     samples: Samples
-    unseen: NDArray[np.float64]
+    unseen: Unseen
 
 
 def train(recipe: Recipe, bars: Bars, progress: Callable[[float, str], None] | None = None) -> Trained:
@@ -112,13 +114,14 @@ def train(recipe: Recipe, bars: Bars, progress: Callable[[float, str], None] | N
         recipe.seed,
         lambda done: say(begun + (0.9 - begun) * done / len(splits), f"split {done + 1} of {len(splits)}"),
     )
-    calibration = calibrate(recipe.calibration, judged.unseen, samples.classes)
-    unseen = calibration.apply(judged.unseen)
+    happened = samples.classes[judged.unseen.sample]
+    calibration = calibrate(recipe.calibration, judged.unseen.given, happened)
+    unseen = judged.unseen.calibrated(recipe.calibration, samples.classes, horizon)
     say(0.9, "model")
     fitted = learner.fit(samples.table, samples.classes, weights, recipe.seed)
     model = learner.export(fitted, len(samples.columns))
     shares = np.bincount(samples.classes) / len(samples.classes)
-    after = {f"calibrated_{name}": value for name, value in figures(unseen, samples.classes).items()}
+    after = {f"calibrated_{name}": value for name, value in figures(unseen.given, happened).items()}
     manifest = Manifest(
         name=recipe.name,
         file=learner.file,
@@ -144,7 +147,7 @@ def train(recipe: Recipe, bars: Bars, progress: Callable[[float, str], None] | N
         scores={
             **judged.scores,
             **after,
-            "calibrated_log_loss": log_loss(unseen, samples.classes),
+            "calibrated_log_loss": log_loss(unseen.given, happened),
             **{
                 f"share_of_{label}": float(share) for label, share in zip(samples.labels, shares, strict=True)
             },
@@ -211,7 +214,7 @@ def _search(
     recipe: Recipe,
     samples: Samples,
     weights: NDArray[np.float64],
-    splits: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    splits: list[Split],
     say: Callable[[float, str], None],
 ) -> tuple[Learner, int]:
     """The learner with the lowest log loss, and how many were tried; the recipe's own is the first."""

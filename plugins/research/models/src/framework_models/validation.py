@@ -8,13 +8,17 @@ import msgspec
 import numpy as np
 
 from framework import NotEnoughEvidence, PluginConfig
+from framework_models.calibration import calibrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from framework_models.calibration import Method
     from framework_models.learners import Learner, Table
+
+    type Split = tuple[NDArray[np.int64], list[NDArray[np.int64]]]
 
 
 class Validation(PluginConfig, frozen=True, kw_only=True):
@@ -42,10 +46,8 @@ class Validation(PluginConfig, frozen=True, kw_only=True):
                 f"`test_folds` {self.test_folds} leaves nothing of {self.folds} folds to learn from"
             )
 
-    def splits(
-        self, samples: int, horizon: int, window: int = 1
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Numbers of the samples to learn from, and of those to judge.
+    def splits(self, samples: int, horizon: int, window: int = 1) -> Iterator[Split]:
+        """Numbers of the samples to learn from, and of those of each part to judge.
 
         No window that is learnt from after a judged part holds a bar at which there is a judged sample or at
         which its label looked. Windows that are judged may hold bars learnt from before, as in trading.
@@ -72,19 +74,55 @@ class Validation(PluginConfig, frozen=True, kw_only=True):
         cv = CombinatorialPurgedCV(
             n_folds=self.folds, n_test_folds=self.test_folds, purged_size=horizon, embargo_size=embargo
         )
-        for learn, judge in cv.split(np.empty((samples, 1))):
-            yield learn, np.concatenate(judge)
+        yield from cv.split(np.empty((samples, 1)))
+
+
+class Unseen(NamedTuple):
+    """Predictions for samples not seen, each by a single model: a row for every sample and model.
+
+    Attributes:
+        sample: Its number.
+        split: Which model; it learnt from nothing of the parts that the split judges.
+        part: The part the sample is in, by the number of its first one.
+        given: float64, the probability of each class.
+    """
+
+    sample: NDArray[np.int64]
+    split: NDArray[np.int64]
+    part: NDArray[np.int64]
+    given: NDArray[np.float64]
+
+    def calibrated(self, method: Method, classes: NDArray[np.int64], horizon: int) -> Unseen:
+        """The same, each calibrated by maps that know nothing of its part.
+
+        The maps of a part are fitted on what models that had not seen it say of other parts, but for samples
+        whose labels share bars with those in it.
+
+        Args:
+            method: Of `calibrate`.
+            classes: What each sample turned out to be.
+            horizon: How many bars ahead a label looks.
+        """
+        better = np.empty_like(self.given)
+        for part in np.unique(self.part):
+            inside = self.part == part
+            first, last = self.sample[inside].min(), self.sample[inside].max()
+            apart = (self.sample < first - horizon) | (self.sample > last + horizon)
+            known = apart & np.isin(self.split, self.split[inside])
+            maps = calibrate(method, self.given[known], classes[self.sample[known]])
+            better[inside] = maps.apply(self.given[inside])
+        return self._replace(given=better)
 
 
 class Judged(NamedTuple):
     """What came of a cross-validation.
 
     Attributes:
-        unseen: float64, one row a sample: the mean of the predictions by models that had not seen it.
-        scores: Figures by name; `log_loss` is what a search lowers.
+        unseen: The predictions of all its models.
+        scores: Figures by name, of single models; `log_loss` is what a search lowers.
     """
 
-    unseen: NDArray[np.float64]
+    unseen: Unseen
     scores: dict[str, float]
 
 
@@ -93,16 +131,16 @@ def judge(
     table: Table,
     classes: NDArray[np.int64],
     weights: NDArray[np.float64],
-    splits: list[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    splits: list[Split],
     seed: int,
     told: Callable[[int], None] = lambda done: None,  # noqa: ARG005 - its signature
 ) -> Judged:
     """Fit on one side of every split, and look at the other; `told` is, how many are done."""
     count = int(classes.max()) + 1
-    total, times = np.zeros((len(classes), count)), np.zeros(len(classes))
-    losses, guesses = [], []
-    for done, (learn, test) in enumerate(splits):
+    rows, losses, guesses = [], [], []
+    for done, (learn, parts) in enumerate(splits):
         told(done)
+        test = np.concatenate(parts)
         if len(np.unique(classes[learn])) < count:
             raise NotEnoughEvidence(
                 "a class of the labels is missing from the samples of a split",
@@ -110,19 +148,19 @@ def judge(
             )
         fitted = learner.fit(table[learn], classes[learn], weights[learn], seed)
         given = fitted.predict_proba(table[test]).astype(np.float64)
-        total[test] += given
-        times[test] += 1
+        begins = np.concatenate([np.full(len(part), part[0]) for part in parts])
+        rows.append(Unseen(test, np.full(len(test), done), begins, given))
         losses.append(log_loss(given, classes[test]))
         usual = np.bincount(classes[learn], minlength=count) / len(learn)
         guesses.append(log_loss(np.tile(usual, (len(test), 1)), classes[test]))
-    unseen = total / times[:, None]
+    unseen = Unseen(*map(np.concatenate, zip(*rows, strict=True)))
     return Judged(
         unseen,
         {
             "log_loss": float(np.mean(losses)),
             "log_loss_deviation": float(np.std(losses)),
             "log_loss_of_frequencies": float(np.mean(guesses)),
-            **figures(unseen, classes),
+            **figures(unseen.given, classes[unseen.sample]),
         },
     )
 

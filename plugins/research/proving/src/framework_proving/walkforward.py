@@ -46,13 +46,15 @@ class Unseen:
 
     Attributes:
         returns: Of one day each.
-        profits: Of every trade opened and closed inside the test.
+        profits: Of every trade opened and closed inside the test, in the currency it settled in.
         capital: Equity when the test began.
+        converted: How many of the trades settled in another currency than the account's.
     """
 
     returns: NDArray[np.float64]
     profits: tuple[float, ...]
     capital: float
+    converted: int = 0
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,15 @@ def _judge(
             middle * scale,
             high * scale,
         ]
-    capital = next((outcome.capital for outcome in tested if outcome.capital > 0), 0.0)
-    figures["drawdown of shuffled trades 5 %, 50 %, 95 %"] = list(
-        evidence.shuffled_trades(profits, capital, seed=seed)
-    )
+    converted = sum(outcome.converted for outcome in tested)
+    if converted:
+        # Won or lost is the same in every currency; amounts of several do not add up.
+        figures["trades settled in another currency, so none shuffled"] = converted
+    else:
+        capital = next((outcome.capital for outcome in tested if outcome.capital > 0), 0.0)
+        figures["drawdown of shuffled trades 5 %, 50 %, 95 %"] = list(
+            evidence.shuffled_trades(profits, capital, seed=seed)
+        )
     if len(returns) < LEAST_DAYS:
         verdict = "not enough evidence"
     else:
@@ -263,17 +270,16 @@ def tester(
         inside = [
             trade for trade in row.trades if trade.opened >= fold.test_start and trade.closed <= fold.test_end
         ]
-        others = sorted({trade.currency for trade in inside} - {code}) if len(row.curve) > 1 else []
-        if others:
+        others = [trade.currency for trade in inside if trade.currency != code]
+        if others and len(row.curve) > 1:
             raise RunError(
-                f"trades settle in {', '.join(others)} too, and {code} alone would be judged",
+                f"trades settle in {', '.join(sorted(set(others)))} too, and {code} alone would be judged",
                 where=moment(fold.test_start),
                 remedy="Give the account a base currency, or prove what trades in each by itself.",
             )
         capital = next((amount for ts, amount in curve if ts >= fold.test_start), 0.0)
         returns = evidence.daily_returns(curve, fold.test_start)
-        profits = tuple(float(trade.profit) for trade in inside if trade.currency == code)
-        return Unseen(returns, profits, capital)
+        return Unseen(returns, tuple(float(trade.profit) for trade in inside), capital, len(others))
 
     return test
 
