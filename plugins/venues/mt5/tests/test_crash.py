@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 
 import pytest
 
@@ -131,3 +132,19 @@ def test_no_secret_is_in_what_a_node_writes(rig, node_on):
     secret = rig.keys["trade"].split("_", 2)[2]
     assert secret not in "".join(node.text)
     assert secret not in rig.log
+
+
+def test_ticks_of_the_millisecond_in_which_the_server_died_are_told_once_each(rig, node):
+    """A broker can have several ticks in one millisecond: the gap begins, and ends, in the middle of one."""
+    at = time.time_ns()
+    rig.broker("quote", symbol="EURUSD", bid="1.10001", ask="1.10003", utc_ns=at)
+    node.wait("quote", bid="1.10001")
+    rig.kill()
+    for step, later in enumerate((0, 0, 5_000_000, 5_000_000), start=2):
+        bid, ask = f"1.1000{step}", f"1.1000{step + 2}"
+        rig.broker("quote", symbol="EURUSD", bid=bid, ask=ask, utc_ns=at + later)
+    rig.start(keep_port=True)
+    node.wait("quote", bid="1.10005")
+    node.settle(1.0)
+    bids = [heard["bid"] for heard in node.heard if heard["said"] == "quote" and heard["of"] == "EURUSD"]
+    assert bids[-5:] == [f"1.1000{step}" for step in range(1, 6)]

@@ -203,6 +203,46 @@ def test_stops_targets_and_manual_trades_reach_the_books_without_being_asked_for
     assert node.state()["trades"] == sorted(str(d["ticket"]) for d in broker("truth")["deals"])
 
 
+def test_positions_that_somebody_closes_by_each_other_are_closed_here_too(rig, node, node_on):
+    """Of 0.5 bought at 1.10002 and 0.2 sold at 1.10100, 0.2 go: 0.00098 x 100,000 x 0.2 = 19.60 USD."""
+    broker = rig.broker
+    node.do("submit", id="long", side="BUY", qty="50000")
+    node.wait("OrderFilled", id="long")
+    broker.quote("1.10100", "1.10102")
+    node.do("submit", id="short", side="SELL", qty="20000")
+    node.wait("OrderFilled", id="short")
+    long, short = (str(p["ticket"]) for p in broker("truth")["positions"])
+    broker("trade", action=10, position=int(long), position_by=int(short))
+    node.until(lambda: node.state()["positions"] == {long: ["EURUSD", "30000"]})
+    state, truth = node.state(), broker("truth")
+    assert state["trades"] == sorted(str(d["ticket"]) for d in truth["deals"])
+    assert (state["pnl"][long], state["pnl"][short]) == ("19.60 USD", "0.00 USD")
+    node.until(lambda: balance(node) == truth["balance"] == "10019.60")
+    # and a node that comes later finds the same
+    node.kill()
+    later = node_on(rig)
+    later.settle(1.0)
+    assert later.state()["positions"] == {long: ["EURUSD", "30000"]}
+
+
+def test_while_the_terminal_is_logged_in_to_another_account_nothing_is_sent_and_nothing_of_it_told(rig, node):
+    broker = rig.broker
+    node.do("submit", id="before", side="BUY", qty="1000")
+    node.wait("OrderFilled", id="before")
+    broker("conditions", login=7)
+    node.wait_for_text("logged in to account 7")
+    node.do("submit", id="while", side="BUY", qty="1000")
+    assert "account 7" in node.wait("OrderDenied", id="while")["reason"]
+    broker("trade", action=1, symbol="EURUSD", volume=0.05, type=1, type_filling=1)
+    node.settle(2.5)
+    assert len(node.state()["positions"]) == 1
+    broker("conditions", login=5_000_123)
+    node.wait_for_text("back at account 5000123")
+    node.do("submit", id="after", side="BUY", qty="1000")
+    node.wait("OrderFilled", id="after")
+    node.until(lambda: len(node.state()["positions"]) == 3)
+
+
 @pytest.mark.slow
 def test_netting_adds_reduces_and_reverses(rig_with, node_on, wait):
     rig = rig_with(broker=("--margin-mode=netting",))

@@ -1,6 +1,9 @@
 """Who gets in: keys, scopes, addresses, rates, signatures, the second factor; and what logs hold."""
 
 import base64
+import contextlib
+import socket
+import ssl
 import time
 
 import pytest
@@ -129,6 +132,132 @@ def test_wrong_keys_are_soon_not_looked_at_any_more(rig_with):
     assert answers[-1] == 429
     # and the right one from the same address has to wait as well
     assert rig.ask("GET", "/account")[0] == 429
+
+
+def test_refusals_beyond_a_first_number_are_counted_and_summed_up(tmp_path, monkeypatch):
+    import asyncio
+    from types import SimpleNamespace
+
+    from framework_mt5_server.audit import Audit
+    from framework_mt5_server.door import Door
+    from framework_mt5_server.settings import Settings
+    from framework_mt5_server.store import Store
+
+    now = [1_000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    settings = Settings.model_validate({"state": tmp_path / "state.db", "terminal": {"clock": "+0"}})
+    store = Store(settings.state)
+    audit = Audit(store)
+    door = Door(None, settings, store, audit)
+
+    async def knock(times, address):
+        scope = {"type": "http", "method": "GET", "path": "/account", "headers": [], "client": (address, 1)}
+        for _ in range(times):
+            await door(scope, None, lambda _: asyncio.sleep(0))
+
+    def rows(after=0):
+        return [SimpleNamespace(**row) for row in audit.rows(after, 10_000)]
+
+    asyncio.run(knock(500, "10.9.9.9"))  # may not connect
+    asyncio.run(knock(500, "127.0.0.1"))  # has no key: 20 wrong ones a minute, then it is not looked at
+    assert len(store.all("SELECT * FROM audit")) == 60  # 20 of each code
+    assert [(row.what, row.detail) for row in rows()[60:]] == [
+        ("refused, and not written one by one", "ADDRESS 480, KEY 1, TOO_MANY_FAILURES 459")
+    ]
+    for _ in range(100):  # an hour and forty minutes of it
+        now[0] += 60.0
+        asyncio.run(knock(50, "10.9.9.9"))
+    assert [row.detail for row in rows(61)[:3]] == ["ADDRESS", "ADDRESS 49", "ADDRESS"]
+    assert len(rows(61)) == 200  # one, and a sum, for each minute
+    audit.note(None, "", "stop", 200)
+    audit.close()
+    store.close()
+
+
+def test_a_body_that_does_not_come_in_time_is_not_waited_for(tmp_path, monkeypatch):
+    import asyncio
+
+    from framework_mt5_server import door as module
+    from framework_mt5_server.audit import Audit
+    from framework_mt5_server.keys import Keys
+    from framework_mt5_server.settings import Settings
+    from framework_mt5_server.store import Store
+
+    monkeypatch.setattr(module, "BODY_SECONDS", 0.1)
+    settings = Settings.model_validate({"state": tmp_path / "state.db", "terminal": {"clock": "+0"}})
+    store, said = Store(settings.state), []
+    headers = [(b"authorization", f"Bearer {Keys(store).make('trade', 'slow')}".encode())]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/order",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+    }
+
+    async def send(message):
+        said.append(message.get("status"))
+
+    async def receive():
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    door = module.Door(None, settings, store, Audit(store))
+    asyncio.run(asyncio.wait_for(door(scope, receive, send), 5))
+    store.close()
+    assert said[0] == 408
+
+
+def test_connections_are_bounded_in_number_and_without_a_request_in_time(rig_with, websocket):
+    rig = rig_with(listen__connections_per_address=5, listen__idle_seconds=2)
+    stream = websocket(rig)
+
+    def knock(said=b""):
+        plain = socket.create_connection(("127.0.0.1", rig.port), timeout=30)
+        opened.append(rig.tls.wrap_socket(plain, server_hostname="127.0.0.1"))
+        opened[-1].sendall(said)
+        return opened[-1]
+
+    def ended(connection):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while connection.recv(65536):
+                pass
+
+    opened, began = [], time.monotonic()
+    with contextlib.ExitStack() as closing:
+        closing.callback(lambda: [connection.close() for connection in opened])
+        asked = f"GET /health HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {rig.keys['read']}\r\n\r\n"
+        idle = [knock(), knock(b"GET /health HTTP/1.1\r\nHost: "), knock(asked.encode()), knock()]
+        ended(knock())  # one too many
+        assert time.monotonic() - began < 2
+        for _ in range(40):  # a byte now and then does not help
+            with contextlib.suppress(OSError):
+                idle[1].sendall(b"x")
+            time.sleep(0.1)
+        for connection in idle:
+            ended(connection)
+        assert time.monotonic() - began < 10
+    drain(stream, 1)  # it goes on
+    assert rig.ask("GET", "/health")[0] == 200
+
+
+def drain(stream, seconds):
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        stream.recv(seconds)
+
+
+def test_a_stream_ends_soon_after_its_key_was_revoked(rig, command, websocket):
+    from websockets.exceptions import ConnectionClosed
+
+    stream, other = websocket(rig, key="trade"), websocket(rig, key="read")
+    command("key", "revoke", rig.settings, "--id", rig.keys["trade"].split("_")[1])
+    began = time.monotonic()
+    with pytest.raises(ConnectionClosed) as closed:
+        drain(stream, 5)
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "the key was revoked")
+    assert time.monotonic() - began < 3  # README.md says two seconds
+    assert other.recv(5)
 
 
 @pytest.mark.slow

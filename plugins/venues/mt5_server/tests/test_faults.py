@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import random
 import threading
 import time
@@ -72,6 +73,37 @@ def test_an_account_that_somebody_logged_the_terminal_in_to_is_not_traded(rig_wi
     status, refused = rig.order("other")
     assert (status, refused["code"]) == (409, "OTHER_ACCOUNT")
     assert len(rig.broker("truth")["sent"]) == 1
+
+
+def test_without_a_login_the_first_account_is_the_one_and_after_a_restart_the_one_that_was_traded(
+    rig_with, wait, websocket, command
+):
+    rig = rig_with()
+    stream = websocket(rig)
+    assert rig.order("own", type="limit", price="1.05000", filling="return")[1]["state"] == "done"
+    rig.broker("conditions", login=7)
+    # those who listen hear of it, although the money is the same
+    wait(lambda: json.loads(stream.recv(5)).get("account", {}).get("login") == 7)
+    order = {"client_id": "other", "symbol": "EURUSD", "type": "market", "side": "buy", "volume": "0.01"}
+    books = ("/account/orders", "/account/orders?active=false", "/account/deals", "/account/positions")
+    asked = [
+        ("POST", "/order"),
+        ("DELETE", "/order/own"),
+        *(("GET", path) for path in (*books, "/order/own")),
+    ]
+    codes = [
+        rig.ask(method, path, order if method == "POST" else None)[1].get("code") for method, path in asked
+    ]
+    assert codes == ["OTHER_ACCOUNT"] * len(asked)
+    assert rig.ask("GET", "/account")[1]["login"] == 7
+    rig.kill()
+    rig.start()
+    assert "is for 5000123" in rig.order("other")[1]["message"]
+    found = json.loads(command("check", rig.settings, "--json").stdout)["findings"]
+    assert {finding["what"]: finding["good"] for finding in found}["account"] is False
+    rig.broker("conditions", login=5_000_123)
+    assert rig.ask("DELETE", "/order/own")[1]["state"] == "done"
+    assert len(rig.broker("truth")["sent"]) == 2
 
 
 def test_what_waited_while_another_node_took_the_account_over_is_not_sent(rig_with, wait, websocket):

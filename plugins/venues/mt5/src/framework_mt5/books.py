@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from framework_mt5.constants import NOT_FOUND
+from framework_mt5.constants import CLOSED_BY, NOT_FOUND
 from framework_mt5.rest import Refused, iso
 
 if TYPE_CHECKING:
@@ -42,15 +42,23 @@ class Books:
         return self._reports.order(row | {"client_id": view["client_id"]}, now_ns)
 
     async def orders(self, command: GenerateOrderStatusReports, now_ns: int) -> list[OrderStatusReport]:
-        """Active orders, and those that are over where they are asked for."""
+        """Active orders, and those that are over where they are asked for, close-bys among them."""
+        closings: list[Row] = []
         rows = [row async for row in self.pages("orders", {})]
         if not command.open_only:
             query = {"active": "false", **_since(command.start)}
             rows += [row async for row in self.pages("orders", query)]
+            closings = [
+                row async for row in self.pages("deals", _since(command.start)) if row["entry"] == CLOSED_BY
+            ]
+        wanted = command.instrument_id
         return [
-            self._reports.order(row, now_ns)
-            for row in rows
-            if row["state"] != "rejected" and self._wanted(row, command.instrument_id)
+            *(
+                self._reports.order(row, now_ns)
+                for row in rows
+                if row["state"] != "rejected" and self._wanted(row, wanted)
+            ),
+            *(self._reports.closing(row, now_ns) for row in closings if self._wanted(row, wanted)),
         ]
 
     async def fills(self, command: GenerateFillReports, now_ns: int) -> list[FillReport]:

@@ -26,6 +26,8 @@ TIMEFRAMES = {
     (1, BarAggregation.DAY): "D1",
 }
 FINAL = {"canceled", "filled", "rejected", "expired"}
+CLOSED_BY = "out_by"
+"""The entry of the two deals by which opposite positions close each other."""
 NOT_FOUND = "NO_ORDER"
 LEVERAGED = {0, 4}
 """The calculation modes whose margin the account's leverage divides."""

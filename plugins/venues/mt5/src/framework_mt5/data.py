@@ -75,7 +75,8 @@ class Mt5DataClient(MarketDataClient):
         self._stream = Stream(self._rest, self._log, on_up=self._caught_up, on_message=self._heard)
         self._listed: dict[str, Any] = {}
         self._quoted: set[str] = set()
-        self._last: dict[str, str] = {}
+        self._last: dict[str, tuple[str, int]] = {}
+        """Time and number of the newest tick that was handed over, by symbol."""
         self._bars: dict[BarType, int] = {}
 
     async def _connect(self) -> None:
@@ -190,16 +191,19 @@ class Mt5DataClient(MarketDataClient):
     # quotes
 
     async def _caught_up(self, welcome: dict[str, Any]) -> None:  # noqa: ARG002 - ticks have times, not numbers
-        """Subscribe again, and publish what was missed while nothing was heard."""
+        """Subscribe again; what was missed is asked for when the server says from where on it tells."""
         await self._stream.say({"op": "subscribe", "symbols": sorted(self._quoted)})
-        for symbol in sorted(self._quoted & self._last.keys()):
+
+    async def _fill_gaps(self, symbols: list[str]) -> None:
+        for symbol in sorted(self._quoted & self._last.keys() & set(symbols)):
             try:
                 await self._fill_gap(symbol)
             except (Unknown, NotSent, Refused) as error:
                 raise ValueError(f"what was missed cannot be had: {error}") from error
 
     async def _fill_gap(self, symbol: str) -> None:
-        since = self._last[symbol]
+        # One millisecond can have more ticks than were heard.
+        since = iso((ns(self._last[symbol][0]) - 1_000_000) / 1e9)
         for _ in range(GAP_PAGES):
             answer = await self._rest.get("ticks", {"symbol": symbol, "since": since})
             for tick in answer["ticks"]:
@@ -210,18 +214,20 @@ class Mt5DataClient(MarketDataClient):
         self._log.warning(f"more than {GAP_PAGES} pages of {symbol} were missed; the rest is given up")
 
     async def _heard(self, message: dict[str, Any]) -> None:
-        if message.get("type") == "tick":
-            self._publish(message["tick"], again=bool(message.get("again")))
+        match message.get("type"):
+            case "tick":
+                self._publish(message["tick"])
+            case "subscribed":
+                await self._fill_gaps(message["symbols"])
 
-    def _publish(self, tick: dict[str, Any], *, again: bool = False) -> None:
-        """Hand a tick to the engine, unless it is older than one that was handed over, or makes no sense."""
-        symbol = tick["symbol"]
-        last = self._last.get(symbol, "")
-        if symbol not in self._quoted or tick["at"] < last or (again and tick["at"] == last):
+    def _publish(self, tick: dict[str, Any]) -> None:
+        """Hand a tick to the engine, unless it, or a later one, was handed over, or it makes no sense."""
+        symbol, number = tick["symbol"], (tick["at"], tick["nth"] or 1)
+        if symbol not in self._quoted or number <= self._last.get(symbol, ("", 0)):
             return
         quote = self._quote(tick)
         if quote is not None:
-            self._last[symbol] = tick["at"]
+            self._last[symbol] = number
             self._handle_data(quote)
 
     def _quote(self, tick: dict[str, Any]) -> QuoteTick | None:

@@ -82,6 +82,8 @@ class Desk:
         """Submissions of which nobody knows yet what became of them."""
         self._reducing: set[str] = set()
         """Reduce-only orders that were sent, until they are over."""
+        self.other: str | None = None
+        """While the terminal is logged in to another account: which."""
 
     def magic(self, strategy_id: str) -> int:
         """The magic number of a strategy: of the settings, or made from its id."""
@@ -158,6 +160,8 @@ class Desk:
         """Why no new order may leave now."""
         if self._stream.taken:
             return "FENCED: another node trades on this account"
+        if self.other is not None:
+            return f"OTHER_ACCOUNT: the terminal is logged in to account {self.other}"
         if self._rest.failing:
             return "VENUE_DOWN: the server does not answer"
         if abs(self._rest.offset) > self._max_offset:

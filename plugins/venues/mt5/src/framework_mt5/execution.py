@@ -203,7 +203,11 @@ class Mt5ExecutionClient(ExecutionClient):
         await self._rest.close()
 
     async def _caught_up(self, welcome: dict[str, Any]) -> None:
-        """After every connection: whatever was missed is asked for."""
+        """After every connection: whether it is still this account, and whatever was missed is asked for."""
+        try:
+            self._tell_account(await self._rest.get("account"))
+        except (Unknown, NotSent, Refused) as error:
+            raise ValueError(f"the account cannot be asked for: {error}") from error
         self._seq = int(welcome["seq"])
         self._desk.news.set()
 
@@ -214,12 +218,14 @@ class Mt5ExecutionClient(ExecutionClient):
                 self._desk.news.set()  # something between was lost
             self._seq = max(self._seq, number)
         match message.get("type"):
+            case "account":
+                self._tell_account(message["account"])
+            case _ if self._desk.other is not None:
+                return
             case "order":
                 self._desk.learn([message["order"]])
             case "deal":
                 self._desk.learn([], [message["deal"]])
-            case "account":
-                self._tell_account(message["account"])
 
     async def _keep_synced(self) -> None:
         """Ask for what the stream did not tell: after connecting, after a gap, while deals are missing."""
@@ -246,8 +252,9 @@ class Mt5ExecutionClient(ExecutionClient):
         active = [row async for row in self._books.pages("orders", {})]
         past = [row async for row in self._books.pages("orders", {"active": "false", **since})]
         deals = [row async for row in self._books.pages("deals", since)]
-        self._desk.learn([*active, *past], deals)
         self._tell_account(await self._rest.get("account"))
+        if self._desk.other is None:
+            self._desk.learn([*active, *past], deals)
 
     async def _keep_time(self) -> None:
         """Measure how far the server's clock is from ours."""
@@ -320,5 +327,19 @@ class Mt5ExecutionClient(ExecutionClient):
         return await self._books.positions(command, self.clock.timestamp_ns())
 
     def _tell_account(self, account: Row) -> None:
+        """Tell the engine of the money; while it is another account's, say so, and let no order leave."""
+        login = str(account["login"])
+        if login != self._settings.account:
+            if self._desk.other is None:
+                self._log.error(
+                    f"the terminal is logged in to account {login}; nothing is sent before it is back at "
+                    f"{self._settings.account}"
+                )
+            self._desk.other = login
+            return
+        if self._desk.other is not None:
+            self._log.warning(f"the terminal is back at account {login}")
+            self._desk.other = None
+            self._desk.news.set()
         money, margins = balances(account)
         self.generate_account_state(money, margins, True, self.clock.timestamp_ns())

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.model import ClientOrderId, OrderStatus, VenueOrderId
 
-from framework_mt5.constants import FINAL
+from framework_mt5.constants import CLOSED_BY, FINAL
 from framework_mt5.rest import ns
 
 if TYPE_CHECKING:
     from nautilus_trader.live.clients import ExecutionClient
+    from nautilus_trader.model import FillReport, OrderStatusReport
 
     from framework_mt5.reports import Reports, Row
 
@@ -112,6 +113,9 @@ class Knowledge:
         """A deal was heard of."""
         if not self._reports.knows(row) or not row["order"]:
             return
+        if row["entry"] == CLOSED_BY:
+            self._closed_by(row)
+            return
         name = _name(row, "order")
         known = self.of(name)
         number = str(row["ticket"])
@@ -139,6 +143,14 @@ class Knowledge:
             ns(row["at"]),
         )
         self._finish(known, order)
+
+    def _closed_by(self, row: Row) -> None:
+        """Tell of one of the two deals by which somebody closed two positions against each other."""
+        known = self._known.setdefault(f"deal:{row['ticket']}", Known(external=True))
+        if not known.over:
+            known.over = True
+            now = self._client.clock.timestamp_ns()
+            self._hand_over(self._reports.closing(row, now), [self._reports.fill(row, now)])
 
     def accepted(self, client_order_id: str, ticket: int) -> None:
         """The terminal took an order and gave it a ticket."""
@@ -232,7 +244,10 @@ class Knowledge:
         known.over = row["state"] in FINAL
         now = self._client.clock.timestamp_ns()
         fills, known.untold = [self._reports.fill(fill, now) for fill in known.untold], []
-        self._client._handle_report(self._reports.order(row, now), fills)  # noqa: SLF001 - there is no other name for it
+        self._hand_over(self._reports.order(row, now), fills)
+
+    def _hand_over(self, report: OrderStatusReport, fills: list[FillReport]) -> None:
+        self._client._handle_report(report, fills)  # noqa: SLF001 - there is no other name for it
 
 
 def filled_lots(row: Row) -> Decimal:

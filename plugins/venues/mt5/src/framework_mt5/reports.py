@@ -18,17 +18,19 @@ from nautilus_trader.model import (
     OrderSide,
     OrderStatus,
     OrderStatusReport,
+    OrderType,
     PositionId,
     PositionSide,
     PositionStatusReport,
     Price,
     Quantity,
+    TimeInForce,
     TradeId,
     TriggerType,
     VenueOrderId,
 )
 
-from framework_mt5.constants import ORDER_TYPE_OF, TIME_IN_FORCE_OF
+from framework_mt5.constants import CLOSED_BY, ORDER_TYPE_OF, TIME_IN_FORCE_OF
 from framework_mt5.rest import ns
 
 if TYPE_CHECKING:
@@ -125,11 +127,11 @@ class Reports:
         symbol = row["symbol"]
         price = self.price(symbol, row["price"])
         assert price is not None  # noqa: S101 - a deal has a price
-        name = row.get("client_id")
+        name = None if row["entry"] == CLOSED_BY else row.get("client_id")
         return FillReport(
             self._account_id,
             self.instrument_id(symbol),
-            VenueOrderId(str(row["order"])),
+            order_number(row),
             TradeId(str(row["ticket"])),
             side(row),
             self.quantity(symbol, row["volume"]),
@@ -140,6 +142,27 @@ class Reports:
             now_ns,
             client_order_id=None if name is None else ClientOrderId(name),
             venue_position_id=self.position_id(row),
+        )
+
+    def closing(self, row: Row, now_ns: int) -> OrderStatusReport:
+        """The order of one of the two deals of a close-by, as a market order that is filled."""
+        symbol, at = row["symbol"], ns(row["at"])
+        size = self.quantity(symbol, row["volume"])
+        return OrderStatusReport(
+            self._account_id,
+            self.instrument_id(symbol),
+            order_number(row),
+            side(row),
+            OrderType.MARKET,
+            TimeInForce.GTC,
+            OrderStatus.FILLED,
+            size,
+            size,
+            at,
+            at,
+            now_ns,
+            venue_position_id=self.position_id(row),
+            avg_px=Decimal(row["price"]),
         )
 
     def position(self, row: Row, now_ns: int) -> PositionStatusReport:
@@ -164,6 +187,11 @@ class Reports:
 def contract_of(listed: Any) -> Decimal:
     """Units in a lot."""
     return Decimal(listed.info["contract_size"])
+
+
+def order_number(row: Row) -> VenueOrderId:
+    """The order of a deal; the two deals of a close-by have opposite sides, and each has its own."""
+    return VenueOrderId(f"{row['order']}-{row['ticket']}" if row["entry"] == CLOSED_BY else str(row["order"]))
 
 
 def side(row: Row) -> OrderSide:

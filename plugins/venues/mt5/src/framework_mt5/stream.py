@@ -101,7 +101,9 @@ async def _heard(socket: aiohttp.ClientWebSocketResponse, seconds: float) -> dic
     async with asyncio.timeout(seconds):
         message = await socket.receive()
     if message.type is not aiohttp.WSMsgType.TEXT:
-        raise aiohttp.ClientConnectionError("the server closed the stream")
+        raise aiohttp.ClientConnectionError(
+            f"the server closed the stream: {socket.close_code} {message.extra or ''}".rstrip()
+        )
     body = json.loads(message.data)
     if not isinstance(body, dict):
         raise ValueError("a message that is no object")  # noqa: TRY004 - as bad as any other text

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from framework_mt5_server import words
 from framework_mt5_server.refusal import Refused
 from framework_mt5_server.terminal import TerminalError
-from framework_mt5_server.wallclock import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,22 +17,29 @@ if TYPE_CHECKING:
     from framework_mt5_server.requests import Requests
     from framework_mt5_server.schema import OrderChange, PositionChange
     from framework_mt5_server.terminal import Asker, Terminal
+    from framework_mt5_server.wallclock import ServerClock
     from framework_mt5_server.words import Writer
 
-BACK = timedelta(days=30)
-AHEAD = timedelta(days=2)
+DAY = timedelta(days=1)
+BACK = 30 * DAY
+AHEAD = 2 * DAY
 """The broker's clock may be ahead of ours by most of a day."""
 TICKET = "ticket:"
+NO_LOTS = 1e-9
+"""Less than any difference of two volumes."""
 
 
 class Books:
     """Asks on the terminal's thread, and writes for the wire with the client ids of what is ours."""
 
-    def __init__(self, terminal: Terminal, orders: Orders, requests: Requests, writer: Writer) -> None:
+    def __init__(
+        self, terminal: Terminal, orders: Orders, requests: Requests, writer: Writer, clock: ServerClock
+    ) -> None:
         self._terminal = terminal
         self._orders = orders
         self._requests = requests
         self._writer = writer
+        self._clock = clock
 
     async def account(self) -> dict[str, Any]:
         """The account."""
@@ -43,35 +50,36 @@ class Books:
 
         def rows(ask: Asker) -> list[dict[str, Any]]:
             found = ask("positions_get", **({} if symbol is None else {"symbol": symbol}))
+            self._requests.refuse_other(ask)
             self._learn(ask, found)
             return [self._writer.position(row) for row in found if magic in {None, row.magic}]
 
         return await self._terminal.do(rows)
 
     async def orders(self, since_ms: int | None, *, active: bool) -> list[dict[str, Any]]:
-        """Active orders, or past ones that were placed or done after a time."""
+        """Active orders, or those that are over: done after a time, or with a deal after it."""
 
         def rows(ask: Asker) -> list[dict[str, Any]]:
-            found = ask("orders_get") if active else ask("history_orders_get", *_window(since_ms))
+            found = ask("orders_get") if active else self._past(ask, since_ms)[0]
+            self._requests.refuse_other(ask)
             self._learn(ask, found)
             return [self._writer.order(row) for row in found]
 
         return self._named(await self._terminal.do(rows), "ticket")
 
     async def deals(self, since_ms: int | None, position: int | None) -> list[dict[str, Any]]:
-        """Deals after a time, or of a position."""
+        """Deals after a time with the earlier ones of the same orders, or those of a position."""
 
         def rows(ask: Asker) -> list[dict[str, Any]]:
             if position is not None:
                 found = ask("history_deals_get", position=position)
             else:
-                found = ask("history_deals_get", *_window(since_ms))
+                found = self._past(ask, since_ms)[1]
+            self._requests.refuse_other(ask)
             self._learn(ask, found)
             return [self._writer.deal(row) for row in found]
 
-        since = "" if since_ms is None else iso(since_ms)
-        found = [row for row in await self._terminal.do(rows) if (row["at"] or "") >= since]
-        return self._named(found, "order")
+        return self._named(await self._terminal.do(rows), "order")
 
     async def view(self, order_id: str) -> dict[str, Any]:
         """An order by client id or ticket: what is known here, its row in the books, its deals.
@@ -136,6 +144,7 @@ class Books:
 
         def work(ask: Asker) -> tuple[dict[str, Any], str]:
             rows = ask("positions_get", ticket=ticket)
+            self._requests.refuse_other(ask)
             if not rows:
                 raise Refused("NO_POSITION", "no such position is open", 404)
             request = self._requests.change_position(ask, rows[0], change)
@@ -156,6 +165,7 @@ class Books:
 
     def _active(self, ask: Asker, ticket: int) -> Any:
         rows = ask("orders_get", ticket=ticket)
+        self._requests.refuse_other(ask)
         self._learn(ask, rows)
         if rows:
             return rows[0]
@@ -163,9 +173,43 @@ class Books:
         state = words.STATES[past[0].state] if past else "not in the books yet"
         raise Refused("NOT_ACTIVE", f"the order is {state}", 409)
 
+    def _past(self, ask: Asker, since_ms: int | None) -> tuple[list[Any], list[Any]]:
+        """Orders that are over, and deals, after a time: no deal without its order, nor the reverse.
+
+        The terminal is asked for a day more, because its clock is not ours, and by ticket for what began
+        before.
+        """
+        since = int((datetime.now(UTC) - BACK).timestamp() * 1000) if since_ms is None else since_ms
+        window = datetime.fromtimestamp(since / 1000, tz=UTC) - DAY, datetime.now(UTC) + AHEAD
+        deals = {
+            row.ticket: row
+            for row in ask("history_deals_get", *window)
+            if self._is_after(row.time_msc, since)
+        }
+        traded = {row.order for row in deals.values() if row.order}
+        active = {row.ticket: row for row in ask("orders_get")}
+        past = {
+            row.ticket: row
+            for row in ask("history_orders_get", *window)
+            if row.ticket in traded or self._is_after(row.time_done_msc, since)
+        }
+        for ticket in traded - past.keys() - active.keys():
+            past |= {row.ticket: row for row in ask("history_orders_get", ticket=ticket)}
+        filled: Counter[int] = Counter()
+        for row in deals.values():
+            filled[row.order] += row.volume
+        for row in [*past.values(), *active.values()]:
+            if row.volume_initial - row.volume_current - filled[row.ticket] > NO_LOTS:
+                deals |= {deal.ticket: deal for deal in ask("history_deals_get", ticket=row.ticket)}
+        return list(past.values()), list(deals.values())
+
+    def _is_after(self, wall_ms: int, since_ms: int) -> bool:
+        return bool(wall_ms) and self._clock.to_utc_ms(wall_ms) >= since_ms
+
     def _row(self, ask: Asker, ticket: int) -> tuple[Any, list[Any]]:
         rows = ask("orders_get", ticket=ticket) or ask("history_orders_get", ticket=ticket)
         deals = list(ask("history_deals_get", ticket=ticket))
+        self._requests.refuse_other(ask)
         self._learn(ask, rows)
         return (rows[0] if rows else None), deals
 
@@ -185,9 +229,3 @@ class Books:
 def _settled(answer: dict[str, Any], state: str) -> tuple[dict[str, Any], str]:
     """A change to what is so already is done."""
     return answer, "DONE" if answer.get("retcode") == words.NO_CHANGES else state
-
-
-def _window(since_ms: int | None) -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    start = now - BACK if since_ms is None else datetime.fromtimestamp(since_ms / 1000, tz=UTC)
-    return start - timedelta(days=1), now + AHEAD

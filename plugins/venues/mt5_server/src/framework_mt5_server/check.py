@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
+from framework_mt5_server.requests import ACCOUNT
 from framework_mt5_server.store import Store
 from framework_mt5_server.terminal import Stuck, Terminal, TerminalError, Unreachable
 from framework_mt5_server.wallclock import ServerClock
@@ -36,7 +37,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything the server needs."""
-    return [*_files(settings), *asyncio.run(_terminal(settings))]
+    return [*_files(settings), *asyncio.run(_terminal(settings, _account(settings)))]
 
 
 def _files(settings: Settings) -> list[Finding]:
@@ -66,6 +67,15 @@ def _files(settings: Settings) -> list[Finding]:
     return found
 
 
+def _account(settings: Settings) -> int:
+    """The account this server is for; 0 while that is any."""
+    store = Store(settings.state)
+    try:
+        return settings.terminal.login or int(store.flag(ACCOUNT) or 0)
+    finally:
+        store.close()
+
+
 def _certificate(certificate: Path, key: Path) -> Finding:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
@@ -76,12 +86,12 @@ def _certificate(certificate: Path, key: Path) -> Finding:
     return Finding("certificate", left > EXPIRES_SOON, f"good for {left.days} days")
 
 
-async def _terminal(settings: Settings) -> list[Finding]:
+async def _terminal(settings: Settings, login: int) -> list[Finding]:
     clock = ServerClock(settings.terminal.clock)
     try:
         terminal = Terminal(settings.terminal)
         facts = await terminal.do(_facts)
-        found = _judged(facts, settings)
+        found = _judged(facts, settings, login)
         found.append(await _clock(terminal, clock, facts["symbols"]))
     except (Unreachable, Stuck, TerminalError) as error:
         return [Finding("terminal", False, str(error))]
@@ -99,9 +109,9 @@ def _facts(ask: Asker) -> dict[str, Any]:
     }
 
 
-def _judged(facts: dict[str, Any], settings: Settings) -> list[Finding]:
+def _judged(facts: dict[str, Any], settings: Settings, login: int) -> list[Finding]:
     info, account = facts["terminal"], facts["account"]
-    demo = account.trade_mode == 0
+    demo, ours = account.trade_mode == 0, login in {0, account.login}
     return [
         Finding("terminal", True, f"{info.name}, build {facts['version'][1]}, {info.company}"),
         Finding("broker", bool(info.connected), "connected" if info.connected else "not connected"),
@@ -112,8 +122,13 @@ def _judged(facts: dict[str, Any], settings: Settings) -> list[Finding]:
         ),
         Finding(
             "account",
-            demo or settings.limits.allow_real,
-            f"{account.login} at {account.server}, {'demo' if demo else 'REAL'}, {account.currency}",
+            ours and (demo or settings.limits.allow_real),
+            f"{account.login} at {account.server}, {'demo' if demo else 'REAL'}, {account.currency}"
+            + (
+                ""
+                if ours
+                else f"; this server is for {login}: log the terminal in to that one, or set `login`"
+            ),
         ),
     ]
 

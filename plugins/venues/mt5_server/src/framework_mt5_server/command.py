@@ -16,6 +16,7 @@ import uvicorn
 from framework_mt5_server import certificates, signing
 from framework_mt5_server.audit import masked
 from framework_mt5_server.check import examine
+from framework_mt5_server.connections import bounded
 from framework_mt5_server.factor import Factor
 from framework_mt5_server.keys import SCOPES, Keys
 from framework_mt5_server.server import application
@@ -142,10 +143,13 @@ def serve(settings: Settings) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(_mask)
+    # It warns of every request that makes no sense: whoever has no key could fill the disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     app, _ = application(settings)
     listen = settings.listen
     config = uvicorn.Config(
         app,
+        http=bounded(listen),
         host=listen.host,
         port=listen.port,
         ssl_certfile=listen.certificate,
@@ -156,9 +160,9 @@ def serve(settings: Settings) -> int:
         proxy_headers=False,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,
-        timeout_keep_alive=30,
+        timeout_keep_alive=listen.idle_seconds,
         timeout_graceful_shutdown=3,
-        limit_concurrency=256,
+        limit_concurrency=listen.connections + 1,
     )
     sockets = [config.bind_socket()]
     sockets[0].listen(128)

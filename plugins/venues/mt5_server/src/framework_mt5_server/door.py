@@ -6,13 +6,14 @@ by mistake. Scopes, rates and signatures are checked here too; what a scope may 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from framework_mt5_server.keys import Keys
+from framework_mt5_server.rates import Bucket
 from framework_mt5_server.signing import Signatures
 
 if TYPE_CHECKING:
@@ -31,25 +32,6 @@ CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 ADDRESSES = 10_000
 REMOVALS_PER_SECOND = 1_000.0
 """Of one key: no more than a guard against a program that has run wild."""
-
-
-class Bucket:
-    """So many a second, and as many at once after a silence."""
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._most = max(1.0, rate)
-        self._left, self._at = self._most, time.monotonic()
-
-    def wait(self) -> float:
-        """Take one; or the seconds until there is one."""
-        now = time.monotonic()
-        self._left = min(self._most, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left >= 1:
-            self._left -= 1
-            return 0.0
-        return (1 - self._left) / self._rate
 
 
 def needed(method: str, path: str) -> str:
@@ -83,12 +65,19 @@ class Door:
         path = scope["path"]
         refusal = self._refusal(address, headers, method, path)
         if isinstance(refusal, tuple):
-            self._audit.note(None, address, f"{method} {path}", refusal[0], refusal[1])
+            self._audit.refused(None, address, f"{method} {path}", refusal[0], refusal[1])
             await _answer(scope, receive, send, *refusal)
             return
         key = refusal
         if scope["type"] == "http" and method in CHANGES:
-            body = await _body(receive)
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await _body(receive)
+            except TimeoutError:
+                await _answer(
+                    scope, receive, send, 408, "TOO_SLOW", f"a body comes within {BODY_SECONDS:g} s"
+                )
+                return
             if body is None:
                 await _answer(
                     scope, receive, send, 413, "TOO_LARGE", f"a body has at most {BODY_BYTES} bytes"
@@ -96,7 +85,7 @@ class Door:
                 return
             trouble = self._unsigned(key, headers, scope, body)
             if trouble is not None:
-                self._audit.note(key, address, f"{method} {path}", 401, trouble)
+                self._audit.refused(key, address, f"{method} {path}", 401, "SIGNATURE", trouble)
                 await _answer(scope, receive, send, 401, "SIGNATURE", trouble)
                 return
             receive = _replayed(body, receive)
@@ -148,10 +137,7 @@ class Door:
         if len(self._failures) >= ADDRESSES:
             self._failures.clear()
         rate = self._limits.failures_per_minute
-        if address not in self._failures:
-            bucket = Bucket(rate / 60)
-            bucket._most = bucket._left = float(rate)  # noqa: SLF001 - a bucket as deep as a minute
-            self._failures[address] = bucket
+        self._failures.setdefault(address, Bucket(rate / 60, rate))
 
     def _unsigned(self, key: Key, headers: Mapping[str, str], scope: Scope, body: bytes) -> str | None:
         if not self._limits.require_signature and key.signer is None:

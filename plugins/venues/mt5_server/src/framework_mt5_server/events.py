@@ -20,6 +20,7 @@ from framework_mt5_server.terminal import Stuck, TerminalError, Unreachable
 
 if TYPE_CHECKING:
     from framework_mt5_server.orders import Orders
+    from framework_mt5_server.requests import Requests
     from framework_mt5_server.settings import EventSettings
     from framework_mt5_server.terminal import Asker, Terminal
     from framework_mt5_server.wallclock import ServerClock
@@ -58,10 +59,17 @@ class Events:
     """Asks the terminal, and tells the listeners."""
 
     def __init__(
-        self, terminal: Terminal, orders: Orders, writer: Writer, clock: ServerClock, settings: EventSettings
+        self,
+        terminal: Terminal,
+        orders: Orders,
+        requests: Requests,
+        writer: Writer,
+        clock: ServerClock,
+        settings: EventSettings,
     ) -> None:
         self._terminal = terminal
         self._orders = orders
+        self._requests = requests
         self._writer = writer
         self._clock = clock
         self._settings = settings
@@ -90,7 +98,8 @@ class Events:
         }
 
     def subscribe(self, listener: Listener, symbols: set[str]) -> None:
-        """A listener wants to hear of symbols; it hears the newest tick at once, where there was one."""
+        """A listener hears of symbols from now on: that it does, and their newest ticks."""
+        listener.tell({"type": "subscribed", "symbols": sorted(symbols)})
         for symbol in symbols & self._newest_tick.keys():
             listener.tell({"type": "tick", "again": True, "tick": self._newest_tick[symbol]})
         listener.symbols |= symbols
@@ -139,10 +148,14 @@ class Events:
             "ticks": {},
             "gone": [],
         }
+        found["ours"] = self._requests.is_login(found["account"].login)
         open_now = {row.ticket for row in orders}
-        self._leaving |= (self._open.keys() - open_now) | {
-            row.order for row in found["deals"] if row.order and row.order not in open_now and not self._first
-        }
+        if found["ours"]:
+            self._leaving |= (self._open.keys() - open_now) | {
+                row.order
+                for row in found["deals"]
+                if row.order and row.order not in open_now and not self._first
+            }
         for ticket in self._leaving:
             found["gone"] += [row for row in ask("history_orders_get", ticket=ticket) if row.ticket == ticket]
         self._prove(ask)
@@ -190,7 +203,7 @@ class Events:
         newest_ms = int(rows["time_msc"][-1])
         count = int((rows["time_msc"] == newest_ms).sum())
         self._clock.observe(symbol, newest_ms)
-        return self._timed(symbol, [*twins, *fresh]), (newest_ms, count)
+        return self._timed(symbol, [*twins, *fresh], (last, same)), (newest_ms, count)
 
     def _newest(self, ask: Asker, symbol: str, last: int) -> Ticks | None:
         """The newest tick alone: in an hour that comes twice ticks cannot be asked for by time."""
@@ -198,11 +211,11 @@ class Events:
         if tick.time_msc == last:
             return None
         self._clock.observe(symbol, tick.time_msc)
-        return self._timed(symbol, [words.tick(tick)]), (tick.time_msc, 1)
+        return self._timed(symbol, [words.tick(tick)], None), (tick.time_msc, 1)
 
-    def _timed(self, symbol: str, rows: list[Any]) -> list[dict[str, Any]]:
+    def _timed(self, symbol: str, rows: list[Any], before: tuple[int, int] | None) -> list[dict[str, Any]]:
         """Ticks with their times in UTC; none while nobody knows what time the broker means."""
-        return [] if self._clock.disproven else self._writer.ticks(symbol, rows)
+        return [] if self._clock.disproven else self._writer.ticks(symbol, rows, before)
 
     def _told(self, found: dict[str, Any]) -> None:
         writer = self._writer
@@ -214,6 +227,17 @@ class Events:
                 if symbol in listener.symbols:
                     for tick in ticks:
                         listener.tell({"type": "tick", "tick": tick})
+        if found["ours"]:
+            self._tell_books(found)
+        account = writer.account(found["account"])
+        kept = ("login", "balance", "credit", "margin", "currency", "trade_allowed", "leverage")
+        if any(account[name] != self._account.get(name) for name in kept):
+            self._say({"type": "account", "account": account})
+        self._account = account
+        self._first = self._first and not found["ours"]
+
+    def _tell_books(self, found: dict[str, Any]) -> None:
+        writer = self._writer
         rows = [writer.order(row) for row in found["orders"]]
         gone = [writer.order(row) for row in found["gone"]]
         deals = [writer.deal(row) for row in found["deals"]]
@@ -229,12 +253,6 @@ class Events:
         self._open = {row["ticket"]: row for row in rows}
         self._leaving -= {row["ticket"] for row in gone}
         self._tell_positions({row.ticket: writer.position(row) for row in found["positions"]})
-        account = writer.account(found["account"])
-        kept = ("balance", "credit", "margin", "currency", "trade_allowed", "leverage")
-        if any(account[name] != self._account.get(name) for name in kept):
-            self._say({"type": "account", "account": account})
-        self._account = account
-        self._first = False
 
     def _tell_positions(self, now: dict[int, dict[str, Any]]) -> None:
         moving = {"current", "profit"}

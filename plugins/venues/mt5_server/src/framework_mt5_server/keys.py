@@ -66,6 +66,10 @@ class Keys:
             return None
         return Key(row["id"], row["scope"], row["label"], row["signer"])
 
+    def holds(self, name: str) -> bool:
+        """Whether a key is still one."""
+        return self._store.one("SELECT 1 FROM keys WHERE id = ? AND revoked_ms IS NULL", (name,)) is not None
+
     def revoke(self, name: str) -> bool:
         """Whether there was such a key, which is none from now on."""
         with self._store.change() as connection:

@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 
 HALTED = "halted"
 """The flag that is up while trading is stopped; its value is the reason."""
+ACCOUNT = "account"
+"""The flag whose value is the account that was traded on last."""
 DEMO = 0
 TAG_AND_SPACE = 14
 
 
 class Requests:
-    """Makes requests and sends them; everything here runs on the terminal's thread."""
+    """Makes requests and sends them; everything here runs on the terminal's thread.
+
+    There is one account: `login`, or where that is 0 the one that was traded on last, or else the first one
+    that the terminal shows.
+    """
 
     def __init__(self, store: Store, clock: ServerClock, limits: LimitSettings, login: int) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
-        self._login = login
+        self._login = login or int(store.flag(ACCOUNT) or 0)
 
     def new(self, ask: Asker, order: NewOrder, tag: str) -> dict[str, Any]:
         """The request for a new order.
@@ -147,8 +153,28 @@ class Requests:
         return _sent(ask, {**request, "price": now})
 
     def is_account(self, ask: Asker) -> bool:
-        """Whether the terminal is logged in to the account of the settings, where they name one."""
-        return self._login in {0, ask("account_info").login}
+        """Whether the terminal is logged in to this server's account."""
+        return self.is_login(ask("account_info").login)
+
+    def is_login(self, login: int) -> bool:
+        """Whether a login is that of this server's account; the first one is."""
+        self._login = self._login or login
+        return bool(self._login == login)
+
+    def refuse_other(self, ask: Asker) -> None:
+        """Refuse what was read from, or is about, another account's books.
+
+        Raises:
+            Refused: The terminal is logged in to another account.
+        """
+        login = ask("account_info").login
+        if not self.is_login(login):
+            raise Refused(
+                "OTHER_ACCOUNT",
+                f"the terminal is logged in to account {login}, and this server is for {self._login}: "
+                "log it in to that one, or set `login`",
+                409,
+            )
 
     def _may_trade(self, ask: Asker, symbol: str, *, closes: bool) -> None:
         if not closes and (reason := self._store.flag(HALTED)):
@@ -163,15 +189,12 @@ class Requests:
             raise Refused("CLOCK_UNKNOWN", trouble, 409)
 
     def _right_account(self, ask: Asker) -> None:
+        self.refuse_other(ask)
         account = ask("account_info")
-        if self._login not in {0, account.login}:
-            raise Refused(
-                "OTHER_ACCOUNT",
-                f"the terminal is logged in to account {account.login}, and `login` says {self._login}",
-                409,
-            )
         if account.trade_mode != DEMO and not self._limits.allow_real:
             raise Refused("REAL_ACCOUNT", "this is no demo account, and `allow_real` is not set", 403)
+        if self._store.flag(ACCOUNT) != str(self._login):
+            self._store.raise_flag(ACCOUNT, str(self._login))
 
     def _within_caps(self, ask: Asker, info: Any, order: NewOrder, at: float) -> None:
         assert order.volume is not None  # noqa: S101 - the schema demands it

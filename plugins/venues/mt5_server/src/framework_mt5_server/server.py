@@ -50,8 +50,10 @@ class Server:
         self.orders = Orders(
             self.store, self.terminal, self.requests, self.clock, settings.limits.settle_seconds
         )
-        self.books = Books(self.terminal, self.orders, self.requests, self.writer)
-        self.events = Events(self.terminal, self.orders, self.writer, self.clock, settings.events)
+        self.books = Books(self.terminal, self.orders, self.requests, self.writer, self.clock)
+        self.events = Events(
+            self.terminal, self.orders, self.requests, self.writer, self.clock, settings.events
+        )
 
     @contextlib.asynccontextmanager
     async def running(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -71,6 +73,7 @@ class Server:
     def close(self) -> None:
         """Let the terminal's thread end, and close the file."""
         self.terminal.close()
+        self.audit.close()
         self.store.close()
 
     def note(self, request: Request, status: int, detail: str) -> None:

@@ -30,7 +30,8 @@ class TerminalSettings(_Part):
             because every time is wrong when it is wrong.
         module: What is imported to talk to the terminal.
         path: Of terminal64.exe; for the simulated terminal `HOST:PORT`.
-        login, server: The account; 0 and empty take the one the terminal is logged in to.
+        login, server: The account; 0 and empty take the one that was traded last, or else the first one that
+            the terminal shows.
         password_env: The environment variable that holds the account's password.
         call_seconds: How long one call may take before its outcome counts as unknown.
         queue: Calls that may wait; beyond them requests are told to come again.
@@ -55,6 +56,8 @@ class ListenSettings(_Part):
     Attributes:
         certificate, key: PEM files of the TLS certificate; without them only this machine is served.
         allow: Networks that may connect.
+        connections, connections_per_address: Open at the same time; what is one too many is cut off at once.
+        idle_seconds: How long a connection may stay without a request, the first one included.
         docs: Whether the interactive documentation is served; never in production.
     """
 
@@ -63,6 +66,9 @@ class ListenSettings(_Part):
     certificate: Path | None = None
     key: Path | None = None
     allow: list[str] = Field(default_factory=lambda: list(LOOPBACK))
+    connections: Annotated[int, Field(ge=1)] = 256
+    connections_per_address: Annotated[int, Field(ge=1)] = 100
+    idle_seconds: Annotated[int, Field(ge=1, le=3_600)] = 30
     docs: bool = False
 
     @field_validator("allow")

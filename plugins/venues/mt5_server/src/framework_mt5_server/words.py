@@ -200,8 +200,12 @@ class Writer:
             "spread": row.spread,
         }
 
-    def ticks(self, symbol: str, rows: Any) -> list[dict[str, Any]]:
-        """Ticks of a symbol, oldest first."""
+    def ticks(self, symbol: str, rows: Any, before: tuple[int, int] | None = (0, 0)) -> list[dict[str, Any]]:
+        """Ticks of a symbol, oldest first.
+
+        `nth` tells the ticks of one millisecond apart; `before` is the broker's time of the tick before the
+        first one and its number, None where nobody knows it.
+        """
         digits = self.digits.get(symbol, PLACES)
         walls = [int(row["time_msc"]) for row in rows]
         # A tick alone is the newest one; several are history, in order.
@@ -211,12 +215,13 @@ class Writer:
                 "symbol": symbol,
                 "at": iso(at),
                 "wall_ms": int(row["time_msc"]),
+                "nth": nth,
                 "bid": price(row["bid"], digits),
                 "ask": price(row["ask"], digits),
                 "last": price(row["last"], digits),
                 "volume": number(row["volume_real"]),
             }
-            for at, row in zip(times, rows, strict=True)
+            for at, nth, row in zip(times, _numbered(walls, before), rows, strict=True)
         ]
 
     def bars(self, symbol: str, rows: Any) -> list[dict[str, Any]]:
@@ -238,6 +243,17 @@ class Writer:
 def tick(row: Any) -> dict[str, Any]:
     """A single tick as a row of ticks."""
     return {name: getattr(row, name) for name in ("time_msc", "bid", "ask", "last", "volume_real")}
+
+
+def _numbered(walls: list[int], before: tuple[int, int] | None) -> list[int] | list[None]:
+    """The number of each time among those that are the same."""
+    if before is None:
+        return [None] * len(walls)
+    made: list[int] = []
+    for wall in walls:
+        before = (wall, before[1] + 1 if wall == before[0] else 1)
+        made.append(before[1])
+    return made
 
 
 def _word(words: tuple[str, ...], index: int) -> str:

@@ -29,6 +29,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (401, "No valid key, code or signature"),
         (403, "Not allowed"),
         (404, "There is no such thing"),
+        (408, "A body that did not come in time"),
         (409, "Not as things are"),
         (413, "Too large"),
         (422, "What was asked makes no sense"),

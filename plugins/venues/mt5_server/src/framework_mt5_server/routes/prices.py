@@ -92,7 +92,7 @@ def _newest(server: Server, ask: Asker, symbol: str) -> list[dict[str, Any]]:
     tick = ask("symbol_info_tick", symbol)
     server.clock.observe(symbol, tick.time_msc)
     _times_are_known(server)
-    return server.writer.ticks(symbol, [words.tick(tick)])
+    return server.writer.ticks(symbol, [words.tick(tick)], None)
 
 
 def _after(

@@ -15,9 +15,14 @@ from framework_mt5_server.requests import HALTED
 from framework_mt5_server.wallclock import iso
 
 if TYPE_CHECKING:
+    from framework_mt5_server.keys import Keys
     from framework_mt5_server.server import Server
 
 SYMBOLS = 1_000
+KEY_SECONDS = 1.0
+"""How often a stream's key is looked up."""
+REVOKED = 4401
+"""What a stream is closed with when its key was revoked."""
 
 
 def routes(server: Server) -> APIRouter:
@@ -52,47 +57,60 @@ def routes(server: Server) -> APIRouter:
         await socket.accept()
         with server.holder.stream(socket.headers) as held:
             if held:
-                await _listen(socket, events, server.settings.events.heartbeat_seconds)
+                await _listen(socket, events, server.keys, server.settings.events.heartbeat_seconds)
             else:
                 await socket.close(TAKEN, "another node trades on this account")
 
     return router
 
 
-async def _listen(socket: WebSocket, events: Events, heartbeat: float) -> None:
+async def _listen(socket: WebSocket, events: Events, keys: Keys, heartbeat: float) -> None:
     listener = Listener()
     events.listeners.add(listener)
+    tasks = [
+        asyncio.create_task(part)
+        for part in (
+            _hear(socket, listener, events),
+            _tell(socket, listener, heartbeat, events),
+            _revoked(keys, socket.state.key.id),
+        )
+    ]
     try:
-        await socket.send_json(events.welcome())
-        hearing = asyncio.create_task(_hear(socket, listener, events))
-        try:
-            await _tell(socket, listener, heartbeat, events, hearing)
-        finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
-    except (WebSocketDisconnect, RuntimeError):
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if tasks[-1] in done:
+            tasks[1].cancel()
+            async with asyncio.timeout(KEY_SECONDS):
+                await socket.close(REVOKED, "the key was revoked")
+    except (WebSocketDisconnect, RuntimeError, TimeoutError):
         pass  # the listener has gone
     finally:
         events.listeners.discard(listener)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _tell(
-    socket: WebSocket, listener: Listener, heartbeat: float, events: Events, hearing: asyncio.Task[None]
-) -> None:
-    while not hearing.done():
-        if listener.behind:
-            await socket.close(1013, "too far behind")
-            return
+async def _revoked(keys: Keys, name: str) -> None:
+    """Wait until a key is none any more; another process may have revoked it."""
+    while keys.holds(name):  # noqa: ASYNC110 - nothing in this process tells of it
+        await asyncio.sleep(KEY_SECONDS)
+
+
+async def _tell(socket: WebSocket, listener: Listener, heartbeat: float, events: Events) -> None:
+    await socket.send_json(events.welcome())
+    while not listener.behind:
         if not listener.waiting:
             listener.news.clear()
-            news = asyncio.create_task(listener.news.wait())
-            await asyncio.wait({news, hearing}, timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
-            if not listener.waiting:
+            try:
+                async with asyncio.timeout(heartbeat):
+                    await listener.news.wait()
+            except TimeoutError:
                 await socket.send_json({"type": "heartbeat", "seq": events.seq})
                 continue
         await socket.send_json(listener.waiting.popleft())
-    hearing.result()
+    await socket.close(1013, "too far behind")
 
 
 async def _hear(socket: WebSocket, listener: Listener, events: Events) -> None:
