@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from framework.sweep.table import figures, find_objective
     from framework.ticks import exact_size, tick_beyond
     from framework.trades import ClosedTrade
+    from framework.tried import note_tried, settings_hash, tried_before
 
 __all__ = [
     "APPROVE",
@@ -140,14 +141,17 @@ __all__ = [
     "hookimpl",
     "load_bars",
     "nanoseconds",
+    "note_tried",
     "read_settings",
     "refuse_changes",
     "refuse_repeats",
     "run_plan",
+    "settings_hash",
     "source_hash",
     "subject_of",
     "tick_beyond",
     "to_nanos",
+    "tried_before",
     "write_promotion",
 ]
 __version__ = "0.1.0"
@@ -176,12 +180,15 @@ _WITH_THE_ENGINE = {
     "find_objective": "framework.sweep.table",
     "follow": "framework.signals.features",
     "load_bars": "framework.catalog.arrays",
+    "note_tried": "framework.tried",
     "read_settings": "framework.config.node",
     "run_plan": "framework.study",
+    "settings_hash": "framework.tried",
     "source_hash": "framework.promotion",
     "subject_of": "framework.promotion",
     "tick_beyond": "framework.ticks",
     "to_nanos": "framework.config.values",
+    "tried_before": "framework.tried",
     "write_promotion": "framework.promotion",
 }
 

@@ -248,6 +248,7 @@ def _speed(said: float | str) -> float | None:
 
 
 def _report(plan: Plan, result: Result) -> Result:
+    """Write the report, and of a backtest that its settings were tried."""
     from framework.report.write import write  # noqa: PLC0415 - plotting loads when there is something to plot
 
     folder = write(
@@ -256,6 +257,10 @@ def _report(plan: Plan, result: Result) -> Result:
         extra=lambda folder: bundles.write(folder, plan, result),
         html=plan.config.report.html,
     )
+    if plan.mode == "backtest":
+        from framework.tried import note_tried  # noqa: PLC0415 - the engine's model loads with it
+
+        note_tried([plan], "framework node run")
     return result.reported(folder)
 
 

@@ -61,6 +61,7 @@ def screen(
     from framework.screen import OBJECTIVES  # noqa: PLC0415 - numba loads with it
     from framework.screen import screen as run  # noqa: PLC0415
     from framework.sweep.grid import Grid, compose_point, parse  # noqa: PLC0415
+    from framework.tried import note_tried  # noqa: PLC0415
 
     if objective not in OBJECTIVES:
         raise ConfigError(
@@ -69,10 +70,12 @@ def screen(
     grid = Grid(tuple(parse(axis) for axis in axes))
     numbers = grid.choose(sample=sample, seed=seed, most=max_points)
     loaded, plugins = load(file), installed()
+    composed: list[Plan] = []
 
     def plan_of(point: Mapping[str, str]) -> Plan:
         plan = compose_point(loaded, plugins, point)
-        return plan if catalog is None else replace(plan, catalog=catalog.resolve())
+        composed.append(plan if catalog is None else replace(plan, catalog=catalog.resolve()))
+        return composed[-1]
 
     with _engine_on_stderr(), _progress(len(numbers), shown=not (quiet or as_json)) as progress:
         screened = run(
@@ -82,6 +85,7 @@ def screen(
             top=top,
             progress=progress,
         )
+    note_tried(composed, "framework screen")
     if as_json:
         typer.echo(json.dumps(_facts(screened, objective), indent=2))
     elif not quiet:

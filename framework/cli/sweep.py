@@ -111,6 +111,7 @@ def sweep(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from framework.sweep import table as tables  # noqa: PLC0415 - `framework --help` needs no sweep
     from framework.sweep.journal import Journal  # noqa: PLC0415
+    from framework.tried import note_tried  # noqa: PLC0415
 
     memory = None if max_memory is None else _bytes(max_memory)
     seconds = None if time_limit is None else _seconds(time_limit)
@@ -129,6 +130,7 @@ def sweep(
         ended = _run(plans, journal, limits, objective, hashed, quiet=quiet or as_json)
     finally:
         journal.close()
+    note_tried((plans[row.number] for row in ended.rows if row.failure is None), "framework sweep")
     table = tables.lines(grid, ended.rows)
     tables.write(target, table)
     name = ended.objective or objective

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from decimal import Decimal
 
     from framework.journal.state import Fill, OrderState
 
@@ -40,7 +40,7 @@ def beyond(fills: Iterable[Fill], orders: Mapping[str, OrderState]) -> Iterator[
     held: dict[tuple[str, str, str], Decimal] = {}
     for fill in fills:
         place = (*_place(fill), fill.position_id)
-        before = held.get(place, 0)
+        before = held.get(place, Decimal(0))
         held[place] = before + _signed(fill)
         may_only_reduce = orders[fill.client_order_id].order.get("is_reduce_only")
         if may_only_reduce and abs(held[place]) != abs(before) - fill.quantity:

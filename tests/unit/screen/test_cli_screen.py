@@ -11,6 +11,7 @@ import time
 import pytest
 import yaml
 
+from framework import Study, tried_before
 from framework.cli import main
 
 FAST, SLOW = "strategies.subject.config.fast=2,4,6", "strategies.subject.config.slow=10:20:5"
@@ -65,6 +66,7 @@ def test_it_ranks_the_grid_and_confirms_the_best(file, screened):
     assert [entry["result"]["fills"] for entry in facts["confirmed"]] == [
         entry["fills"] for entry in facts["ranking"][:2]
     ]
+    assert len(tried_before(Study.open(file).plan())) == 9, "whoever proves one of them answers for all"
     assert facts["ranking"][0]["point"].keys() == {
         "strategies.subject.config.fast",
         "strategies.subject.config.slow",

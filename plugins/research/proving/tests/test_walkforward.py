@@ -21,7 +21,7 @@ from framework_proving.walk_page import page
 from framework_proving.walkforward import Bounds, Chosen, Unseen, walk_forward
 from nautilus_trader.model import Quantity
 
-from framework import RunError, Study, configuration_hash
+from framework import RunError, Study, configuration_hash, tried_before
 from framework.testkit import simulate
 from framework.testkit.nodes import plan_strategy
 
@@ -141,17 +141,20 @@ def test_settings_from_an_earlier_search_answer_for_it_when_nothing_varies_any_m
     stretches = folds(0, days - 1, count=1, lead=1, kind="anchored")
     trades = tuple(best[best != 0] * 1e5)
 
-    def judged(earlier):
+    def judged(earlier, before=frozenset()):
         return walk_forward(
             stretches,
             lambda start, end: Chosen({}, (), frozenset("a")),
             lambda fold, point: Unseen(best, trades, 1e5),
             bounds=Bounds(),
             last=(0, days - 1),
+            before=before,
             earlier=earlier,
         )
 
     alone, honest = judged(0), judged(searched)
+    found = frozenset({"a", *map(str, range(searched))})
+    assert judged(0, found).figures == honest.figures, "whether they were said or found on record"
     assert alone.verdict == "passed"
     assert honest.verdict == "failed"
     (deflated,) = [hurdle for hurdle in honest.hurdles if not hurdle.passed]
@@ -298,6 +301,28 @@ def framework(*arguments):
         check=False,
         timeout=300,
     )
+
+
+def test_whatever_looks_at_figures_counts_as_tried(node):
+    short = ("--set", "end=2017-01-20")
+
+    def counted(*said):
+        done = framework(*said)
+        assert done.returncode in {0, 7, 8}, done.stderr
+        return len(tried_before(Study.open(node).plan())), done.stdout
+
+    def trying(values):
+        return *short, "--set", f"{BAND}={values}"
+
+    assert counted("node", "run", node, "--quiet")[0] == 1
+    assert counted("sweep", node, *trying("2.1,2.2"), "--quiet")[0] == 3
+    assert counted("optimize", node, *trying("2.2,2.3"), "--trials", 5, "--quiet")[0] == 4
+    assert counted("check", "overfit", node, *trying("2.3,2.4"), "--quiet")[0] == 5
+    walk = "walkforward", node, *trying("2.4,2.5"), "--trials", 5, "--folds", 1, "--lead", 1, "--warmup", "1d"
+    for _ in range(2):  # the same walk once more is no other trial
+        found, said = counted(*walk, "--json")
+        figures = json.loads(said)["figures"]
+        assert (found, figures["trials"], figures["trials before this walk"]) == (6, 6, 4)
 
 
 def test_a_walk_leaves_a_record_of_the_settings_to_go_on_with(node):

@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
-from framework import ConfigError, RunError, Study
+from framework import ConfigError, RunError, Study, note_tried, settings_hash
 from framework_proving.search import distributions, point
 
 if TYPE_CHECKING:
@@ -86,12 +86,14 @@ class Outcome:
         tried: Every trial, by number.
         best: The best trial, or the front of several objectives, best first; empty when none qualifies.
         distinct: Different settings that were run: the true number of trials.
+        settings: The `settings_hash` of those that were run in this go.
         study: Optuna's own, for its plots.
     """
 
     tried: tuple[Tried, ...]
     best: tuple[Tried, ...]
     distinct: int
+    settings: frozenset[str]
     study: optuna.Study
 
 
@@ -107,6 +109,7 @@ def optimise(
     end: int | None = None,
     tick: Callable[[int], None] = lambda told: None,  # noqa: ARG005
     plan_ends: Sequence[str] = (),
+    by: str = "framework optimize",
 ) -> Outcome:
     """Search.
 
@@ -121,6 +124,7 @@ def optimise(
         end: Last nanosecond of data.
         tick: Told how many trials are done.
         plan_ends: What rows keep beside figures; the rows themselves are not kept.
+        by: Who tries, for the record of what was tried.
 
     Raises:
         ConfigError: A setting is wrong, or the journal is that of another search.
@@ -130,6 +134,7 @@ def optimise(
     every = [study.plan({**(base or {}), **at}, start=start, end=end) for at in corners(search.axes)]
     held = _open(search, _subject(search, every[0]), journal, resume=resume)
     drawn = distributions(search.axes)
+    tried: set[str] = set()
     while (asked := len(held.trials)) < search.trials or _waiting(held):
         waiting = _waiting(held)
         batch = (waiting[0].number if waiting else asked) // search.batch
@@ -147,6 +152,8 @@ def optimise(
             for number in fresh.values()
         }
         rows = run(plans, plan_ends)
+        tried |= {settings_hash(plan) for plan in plans.values()}
+        note_tried((plans[number] for number, row in rows.items() if row.failure is None), by)
         if not known and rows and all(row.failure is not None for row in rows.values()):
             row = rows[min(rows)]
             raise RunError(
@@ -163,7 +170,7 @@ def optimise(
                 rows.get(fresh.get(_key(points[trial.number]), -1)),
             )
         tick(len(held.trials))
-    return _outcome(held, search)
+    return _outcome(held, search, frozenset(tried))
 
 
 def corners(axes: Sequence[Any]) -> list[dict[str, str]]:
@@ -275,7 +282,7 @@ def _values(trial: Trial, search: Search, row: Row) -> list[float] | None:
     return None if None in values else [value for value in values if value is not None]
 
 
-def _outcome(held: optuna.Study, search: Search) -> Outcome:
+def _outcome(held: optuna.Study, search: Search, settings: frozenset[str]) -> Outcome:
     tried = tuple(_tried(trial) for trial in held.trials)
     fit = [each for each in tried if each.values and each.feasible]
     signs = [1 if objective.minimize else -1 for objective in search.objectives]
@@ -291,7 +298,7 @@ def _outcome(held: optuna.Study, search: Search) -> Outcome:
             seen.add(_key(each.point))
             best.append(each)
     distinct = len({_key(each.point) for each in tried})
-    return Outcome(tried, tuple(best[:1] if len(signs) == 1 else best), distinct, held)
+    return Outcome(tried, tuple(best[:1] if len(signs) == 1 else best), distinct, settings, held)
 
 
 def _tried(trial: Any) -> Tried:

@@ -54,6 +54,7 @@ def over_fit(
     moving = returns[:, np.std(returns, axis=0) > 0] if len(returns) > 1 else returns[:, :0]
     counts: dict[str, Any] = {
         "settings": len(plans),
+        "earlier": earlier,
         "failed": len(plans) - len(rows),
         "trading": moving.shape[1],
         "days": len(returns),
@@ -77,7 +78,8 @@ def over_fit(
     }
     found = f"probability of overfitting {probability:.2f}, deflated Sharpe ratio of the best {deflated:.2f}"
     if probability > most or deflated < least:
-        reason = f"the best of {len(plans)} settings may be luck: {found}"
+        others = f", after {earlier} others," if earlier else ""
+        reason = f"the best of {len(plans)} settings{others} may be luck: {found}"
         return _verdict(name, "biased", reason, counts)
     return _verdict(name, "clean", f"the best stands out from {len(plans)} settings: {found}", counts)
 

@@ -29,12 +29,14 @@ def page(name: str, judged: Judged) -> Sheet:
     """
     sheet = Sheet(f"Walk forward of {name}: {judged.verdict}")
     sheet.text(SAYS[judged.verdict])
-    beat = judged.figures["Sharpe ratio to beat, yearly"]
+    figures = judged.figures
+    beat, earlier = figures["Sharpe ratio to beat, yearly"], figures["trials before this walk"]
+    before = f", {earlier} of them before this walk" if earlier else ""
     sheet.text(
         f"{len(judged.folds)} times settings were chosen on the past and run on what followed. Only what "
-        f"followed counts: {judged.figures['days']} days, {judged.figures['return']:+.2%} in all. "
-        f"{judged.figures['trials']} different settings were tried; the best of so many that know nothing is "
-        f"expected to show a yearly Sharpe ratio of {beat:.2f}."
+        f"followed counts: {figures['days']} days, {figures['return']:+.2%} in all. "
+        f"{figures['trials']} different settings were tried{before}; the best of so many that know nothing "
+        f"is expected to show a yearly Sharpe ratio of {beat:.2f}."
     )
     sheet.heading("The hurdles")
     sheet.table(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from framework import Hurdle, RunError
+from framework import Hurdle, RunError, note_tried, settings_hash
 from framework_proving import evidence
 from framework_proving.verdict import moment
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LEAST_DAYS = 60
 """Daily returns out of sample below which nothing is said."""
 SHARPE = "Sharpe Ratio (252 days)"
+BY = "framework walkforward"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Chosen:
     Attributes:
         point: The settings chosen.
         ratios: The Sharpe ratio of every different trial of the training, of one day.
-        points: The different settings that were tried, as text.
+        settings: The `settings_hash` of everything that was tried.
     """
 
     point: dict[str, str]
     ratios: tuple[float, ...]
-    points: frozenset[str]
+    settings: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,26 @@ class Judged:
     returns: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Trials:
+    """What the result of a walk has to answer for.
+
+    Attributes:
+        own: Different settings that the walk tried.
+        earlier: Those that were tried before it.
+        variance: Of their Sharpe ratios, of one day.
+    """
+
+    own: int
+    earlier: int
+    variance: float
+
+    @property
+    def all(self) -> int:
+        """How many there were."""
+        return self.own + self.earlier
+
+
 def walk_forward(
     stretches: Sequence[Fold],
     choose: Callable[[int, int], Chosen],
@@ -107,6 +128,7 @@ def walk_forward(
     bounds: Bounds,
     last: tuple[int, int],
     seed: int = 0,
+    before: frozenset[str] = frozenset(),
     earlier: int = 0,
     tick: Callable[[int], None] = lambda done: None,  # noqa: ARG005
 ) -> Judged:
@@ -119,7 +141,8 @@ def walk_forward(
         bounds: What must hold.
         last: The stretch on which the settings to go on with are chosen.
         seed: Of the bootstraps.
-        earlier: Trials made before this walk, which it must answer for as well.
+        before: The `settings_hash` of what is on record as tried before this walk, which it answers for too.
+        earlier: Trials made before this walk that are on no record.
         tick: Told how many stretches are done.
     """
     chosen, tested, told = [], [], []
@@ -133,7 +156,7 @@ def walk_forward(
                 "train": [moment(fold.train_start), moment(fold.train_end)],
                 "test": [moment(fold.test_start), moment(fold.test_end)],
                 "point": choice.point,
-                "trials": len(choice.points),
+                "trials": len(choice.settings),
                 "days": len(outcome.returns),
                 "trades": len(outcome.profits),
                 "sharpe": evidence.sharpe(outcome.returns) * evidence.DAYS**0.5,
@@ -144,20 +167,20 @@ def walk_forward(
     final = choose(*last)
     chosen.append(final)
     tick(len(stretches) + 1)
-    points = frozenset().union(*(choice.points for choice in chosen))
+    settings = frozenset().union(*(choice.settings for choice in chosen))
     # Of each training by itself: from one to the next it is the market that differs, not the trials.
     spreads = [float(np.var(choice.ratios, ddof=1)) for choice in chosen if len(choice.ratios) > 1]
     variance = float(np.mean(spreads)) if spreads else 0.0
-    trials = max(1, len(points)) + earlier
+    earlier += len(before - settings)
     days = sum(len(outcome.returns) for outcome in tested)
     variance = evidence.spread_of_trials(variance, earlier, days)
-    return _judge(tested, trials, variance, bounds, seed, told, final.point)
+    trials = Trials(max(1, len(settings)), earlier, variance)
+    return _judge(tested, trials, bounds, seed, told, final.point)
 
 
 def _judge(
     tested: Sequence[Unseen],
-    trials: int,
-    variance: float,
+    trials: Trials,
     bounds: Bounds,
     seed: int,
     told: Sequence[dict[str, Any]],
@@ -168,7 +191,7 @@ def _judge(
     yearly = evidence.sharpe(returns) * evidence.DAYS**0.5
     fall = evidence.drawdown(np.cumprod(np.concatenate([[1.0], 1 + returns])))
     wins = sum(profit > 0 for profit in profits) / len(profits) if profits else None
-    deflated = evidence.deflated_sharpe(returns, trials, variance)
+    deflated = evidence.deflated_sharpe(returns, trials.all, trials.variance)
     moves = len(returns) > 1 and float(np.std(returns)) > 0
     p_value = evidence.superior(returns, seed=seed) if moves else 1.0
     hurdles = (
@@ -181,10 +204,12 @@ def _judge(
     )
     figures: dict[str, Any] = {
         "days": len(returns),
-        "trials": trials,
+        "trials": trials.all,
+        "trials before this walk": trials.earlier,
         "return": float(np.prod(1 + returns) - 1),
-        "variance of the trials' daily Sharpe ratios": variance,
-        "Sharpe ratio to beat, yearly": evidence.expected_best_sharpe(trials, variance) * evidence.DAYS**0.5,
+        "variance of the trials' daily Sharpe ratios": trials.variance,
+        "Sharpe ratio to beat, yearly": evidence.expected_best_sharpe(trials.all, trials.variance)
+        * evidence.DAYS**0.5,
     }
     if moves:
         low, middle, high = evidence.bootstrapped_sharpe(returns, seed=seed)
@@ -225,10 +250,12 @@ def chooser(
 
     def choose(start: int, end: int) -> Chosen:
         if search is None:
-            return Chosen(dict(base), (), frozenset({json.dumps(base, sort_keys=True)}))
+            plan = study.plan(base)
+            note_tried([plan], BY)
+            return Chosen(dict(base), (), frozenset({settings_hash(plan)}))
         from framework_proving.optimise import optimise  # noqa: PLC0415 - Optuna loads when it is used
 
-        outcome = optimise(study, search, run, base=base, start=start, end=end)
+        outcome = optimise(study, search, run, base=base, start=start, end=end, by=BY)
         if not outcome.best:
             raise RunError(
                 f"no trial of the training from {moment(start)} qualifies",
@@ -240,8 +267,7 @@ def chooser(
             ratio = each.figures.get(SHARPE)
             if isinstance(ratio, int | float) and np.isfinite(ratio):
                 ratios[json.dumps(each.point, sort_keys=True)] = float(ratio) / evidence.DAYS**0.5
-        points = frozenset(json.dumps(each.point, sort_keys=True) for each in outcome.tried)
-        return Chosen({**base, **outcome.best[0].point}, tuple(ratios.values()), points)
+        return Chosen({**base, **outcome.best[0].point}, tuple(ratios.values()), outcome.settings)
 
     return choose
 

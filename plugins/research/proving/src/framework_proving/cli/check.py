@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from framework import Study
+from framework import Study, note_tried, settings_hash, tried_before
 from framework_proving.cli.parts import (
     AsJson,
     Catalog,
@@ -132,7 +132,11 @@ def overfit(
     ] = 0.95,
     earlier: Annotated[
         int,
-        typer.Option("--earlier-trials", min=0, help="Trials made before; the best answers for them too."),
+        typer.Option(
+            "--earlier-trials",
+            min=0,
+            help="Trials made before that are not in the promotions folder's tried.jsonl, which counts.",
+        ),
     ] = 0,
     currency: Annotated[
         str | None, typer.Option(help="Of the equity that is judged.", show_default=False)
@@ -156,6 +160,8 @@ def overfit(
     grid = Study.grid(axes)
     numbers = grid.choose(most=max_points)
     plans = {number: study.plan(grid.point(number)) for number in numbers}
+    own = {settings_hash(plan) for plan in plans.values()}
+    before = tried_before(next(iter(plans.values()))) - own if plans else frozenset()
     with spinner("trying settings", shown=not (quiet or as_json)) as tick:
         verdict = over_fit(
             plans,
@@ -163,6 +169,7 @@ def overfit(
             currency=currency,
             most=most,
             least=least,
-            earlier=earlier,
+            earlier=earlier + len(before),
         )
+    note_tried(plans.values(), "framework check overfit")
     conclude(verdict, as_json=as_json)

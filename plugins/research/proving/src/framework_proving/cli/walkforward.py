@@ -19,6 +19,7 @@ from framework import (
     Study,
     nanoseconds,
     subject_of,
+    tried_before,
     write_promotion,
 )
 from framework_proving.cli.optimize import Constraints, Dask, Objectives, bar, runner, searched
@@ -77,7 +78,9 @@ def walkforward(
     earlier: Annotated[
         int,
         typer.Option(
-            "--earlier-trials", min=0, help="Trials made before this walk; it answers for them too."
+            "--earlier-trials",
+            min=0,
+            help="Trials before this walk that are not in the promotions folder's tried.jsonl, which counts.",
         ),
     ] = 0,
     currency: Annotated[
@@ -143,6 +146,7 @@ def walkforward(
             )
         )
         return
+    before = tried_before(plan)
     bounds = walking.Bounds(min_sharpe, min_win_rate, max_drawdown, min_trades, min_deflated, max_p_value)
     with ExitStack() as stack:
         told = stack.enter_context(bar(plan.name, folds + 1, shown=not (quiet or as_json)))
@@ -154,6 +158,7 @@ def walkforward(
             bounds=bounds,
             last=final,
             seed=seed,
+            before=before,
             earlier=earlier,
             tick=told,
         )
@@ -260,7 +265,14 @@ def _show(name: str, judged: Judged, paths: list[Path], drawn: Path, *, as_json:
             lines.append(
                 f"  {'ok    ' if hurdle.passed else 'FAILED'} {hurdle.name}: {value} ({hurdle.bound})"
             )
+        lines.append(f"  different settings tried: {_counted(judged.figures)}")
         lines += [f"  --set {path}={value}" for path, value in judged.point.items()]
         lines += [f"  record: {path}" for path in paths]
         lines.append(f"  page: {drawn}")
     typer.echo(plain("\n".join(lines)))
+
+
+def _counted(figures: dict[str, Any]) -> str:
+    """How many trials the result answers for."""
+    earlier = figures["trials before this walk"]
+    return f"{figures['trials']}" + (f", {earlier} of them before this walk" if earlier else "")
