@@ -115,7 +115,9 @@ class Result:
             "rows": {kind: count for kind, count in rows.items() if count},
             "equity": {str(currency): f"{value:.8f}" for currency, value in final},
         }
-        return result_hash(self.orders, self.fills, self.decisions, facts=facts)
+        # Why an order was refused is in the engine's words; that it was is in its status.
+        orders = self.orders.drop(columns="reason", errors="ignore")
+        return result_hash(orders, self.fills, self.decisions, facts=facts)
 
     @property
     def denials(self) -> tuple[Decision, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nautilus_trader.analysis import ReportProvider
-from nautilus_trader.model import Venue
+from nautilus_trader.model import OrderStatus, Venue
 
 from framework.config.values import to_plain
 from framework.engine.fills import fills_report
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RUN = "run"
 CHART_ROWS = 4_000
+
+REFUSED = {OrderStatus.DENIED, OrderStatus.REJECTED}
 
 
 def collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> Result:
@@ -113,7 +115,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
     def _make(self, name: str) -> pd.DataFrame:
         match name:
             case "orders":
-                frame = ReportProvider.generate_orders_report(self._orders)
+                frame = self._with_reasons(ReportProvider.generate_orders_report(self._orders))
             case "fills":
                 frame = fills_report(self._orders)
             case "positions":
@@ -124,6 +126,15 @@ class Tables(Mapping[str, "pd.DataFrame"]):
             names = self._names
             frame = frame.assign(strategy_id=frame["strategy_id"].map(lambda known: names.get(known, known)))
         return frame if self._finish is None else self._finish(frame)
+
+    def _with_reasons(self, orders: pd.DataFrame) -> pd.DataFrame:
+        """With why each order was denied or rejected, whoever did; the engine's table has it not."""
+        reasons = {
+            str(order.client_order_id): order.last_event.reason
+            for order in self._orders
+            if order.status in REFUSED
+        }
+        return orders.assign(reason=[reasons.get(name) for name in orders.index]) if len(orders) else orders
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

@@ -15,6 +15,9 @@ FEW_POSITIONS = 30
 MANY_DENIED = 0.2
 """From this share of denied orders on, the rules shaped the result as much as the strategy did."""
 
+NO_RATE = "Account currency conversion failed"
+"""What the engine says when it has no rate for the account's base currency."""
+
 SHORT_DAYS = 30
 """A run shorter than this makes annualised figures an extrapolation."""
 
@@ -28,7 +31,7 @@ def _trading(result: Result) -> list[str]:
     if result.orders.empty:
         return ["No strategy sent an order, so there is nothing to judge."]
     if result.fills.empty:
-        return [f"None of the {words.count(len(result.orders), 'order')} was filled."]
+        return [f"None of the {words.count(len(result.orders), 'order')} was filled.", *_refused(result)]
     said = []
     still_open, closed = measures.open_and_closed(result)
     if closed < FEW_POSITIONS:
@@ -40,9 +43,24 @@ def _trading(result: Result) -> list[str]:
             f"{still_open:,} {were} still open at the end: {their} unrealised profit is in the equity curve"
             " and not in the profit of closed positions."
         )
-    rejected = int((result.orders["status"] == "REJECTED").sum())
-    if rejected:
-        said.append(f"The venue rejected {words.count(rejected, 'order')}.")
+    return [*said, *_refused(result)]
+
+
+def _refused(result: Result) -> list[str]:
+    """Orders that neither the rules nor the strategy stopped."""
+    orders, said = result.orders, []
+    by_rules = orders.index.isin([decision.client_order_id for decision in result.denials])
+    denied, rejected = (orders["status"] == "DENIED") & ~by_rules, orders["status"] == "REJECTED"
+    for refused, who in ((denied, "The engine denied"), (rejected, "The venue rejected")):
+        reasons = list(orders["reason"][refused])
+        if reasons:
+            count = words.count(len(reasons), "order")
+            said.append(f"{who} {count}{', the first' if len(reasons) > 1 else ''} because: {reasons[0]}")
+        if any(NO_RATE in why for why in reasons):
+            said.append(
+                "For an account in one base currency the engine needs quotes, or bid and ask bars, of a pair "
+                "with that currency."
+            )
     return said
 
 

@@ -44,6 +44,7 @@ def orders(count=10):
             "status": ["FILLED"] * (count - 1) + ["CANCELED"],
             "tags": [["ENTRY"]] * (count - 1) + [None],
             "price": [None] * (count - 1) + ["1.10"],
+            "reason": None,
         }
     ).set_index("client_order_id")
 

@@ -39,7 +39,23 @@ def test_open_positions(a_run):
 
 def test_rejected_orders(a_run):
     run = a_run()
-    assert "The venue rejected 10 orders." in said(a_run(orders=run.orders.assign(status="REJECTED")))
+    why = [f"no money for {number}" for number in range(10)]
+    orders = run.orders.assign(status="REJECTED", reason=why)
+    assert "The venue rejected 10 orders, the first because: no money for 0" in said(a_run(orders=orders))
+
+
+def test_orders_that_the_engine_denied_and_no_rule_did(a_run, a_decision):
+    refused = a_run().orders.assign(reason=["over the limit", "no rate", *[None] * 8])
+    refused.loc[refused.index[:2], "status"] = "DENIED"
+    told = notices(a_run(orders=refused, decisions=[a_decision(client_order_id="O-0")], fills=pd.DataFrame()))
+    assert "The engine denied 1 order because: no rate" in told
+    assert "over the limit" not in str([line for line in told if line.startswith("The engine")])
+
+
+def test_a_base_currency_that_nothing_converts_to_is_said_with_the_remedy(a_run):
+    why = "VALIDATION_FAILED: Account currency conversion failed: Quote maps must not be empty"
+    refused = a_run().orders.assign(reason=why, status="DENIED")
+    assert any("needs quotes, or bid and ask bars" in line for line in notices(a_run(orders=refused)))
 
 
 def test_a_halt_with_its_rule_reason_and_time(a_run, a_decision):

@@ -185,7 +185,7 @@ def test_columns_of_one_plain_kind_keep_it_and_mixed_ones_become_text(a_run, tmp
         },
         index=pd.Index(["O-1", "O-2"], name="client_order_id"),
     )
-    folder = write(a_run(orders=orders.assign(strategy_id="x", status="FILLED")), tmp_path)
+    folder = write(a_run(orders=orders.assign(strategy_id="x", status="FILLED", reason=None)), tmp_path)
     table = parquet.read_table(folder / "orders.parquet")
     kinds = {name: str(table.schema.field(name).type) for name in orders.columns}
     assert kinds == {
