@@ -23,6 +23,7 @@ from nautilus_trader.analysis import (
     TailRatio,
 )
 
+from framework.engine.logs import mask_of
 from framework.engine.outcome import Charts, Tables, equity_frame, resolved, statistics
 from framework.result import Result
 
@@ -76,7 +77,7 @@ def collect(run: LiveRun, elapsed: float) -> Result:
         bars=run.rows.get("bars", 0),
         quotes=run.rows.get("quotes", 0),
         trades=run.rows.get("trades", 0),
-        tables=Tables(run.cache, names, finish=lambda table: _in_data_time(run, table)),
+        tables=Tables(run.cache, names, mask_of(run.plan), finish=lambda table: _in_data_time(run, table)),
         equity=equity,
         decisions=tuple(run.parts.gate.decisions),
         statistics=statistics(

@@ -12,6 +12,7 @@ from nautilus_trader.model import OrderStatus, Venue
 
 from framework.config.values import to_plain
 from framework.engine.fills import fills_report
+from framework.engine.logs import mask_of
 from framework.result import Result
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def collect(plan: Plan, node: Node, outcome: BacktestResult, elapsed: float) -> 
         bars=rows.get("bars", 0),
         quotes=rows.get("quotes", 0),
         trades=rows.get("trades", 0),
-        tables=Tables(node.engine.get_engine_cache(RUN), names),
+        tables=Tables(node.engine.get_engine_cache(RUN), names, mask_of(plan)),
         equity=equity(plan, node.engine),
         decisions=tuple(node.gate.decisions),
         statistics=statistics(outcome.stats_pnls, outcome.stats_returns, outcome.stats_general),
@@ -77,6 +78,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
     Args:
         cache: The engine's cache.
         names: The strategy's `id:` for each of the engine's identifiers.
+        mask: Hides what must not be shown: what a plugin said in refusing an order is in the table.
         finish: Changes each table once it is made.
     """
 
@@ -86,12 +88,14 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         self,
         cache: Cache,
         names: Mapping[str, str],
+        mask: Callable[[str], str],
         finish: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
     ) -> None:
         self._orders = cache.orders()
         self._positions = cache.positions()
         self._snapshots = cache.position_snapshots()
         self._names = names
+        self._mask = mask
         self._finish = finish
         self._made: dict[str, pd.DataFrame] = {}
 
@@ -130,11 +134,12 @@ class Tables(Mapping[str, "pd.DataFrame"]):
     def _with_reasons(self, orders: pd.DataFrame) -> pd.DataFrame:
         """With why each order was denied or rejected, whoever did; the engine's table has it not."""
         reasons = {
-            str(order.client_order_id): order.last_event.reason
+            str(order.client_order_id): self._mask(order.last_event.reason)
             for order in self._orders
             if order.status in REFUSED
         }
-        return orders.assign(reason=[reasons.get(name) for name in orders.index]) if len(orders) else orders
+        column: Any = [reasons.get(name) for name in orders.index]
+        return orders.assign(reason=column) if len(orders) else orders
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

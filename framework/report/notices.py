@@ -49,7 +49,7 @@ def _trading(result: Result) -> list[str]:
 def _refused(result: Result) -> list[str]:
     """Orders that neither the rules nor the strategy stopped."""
     orders, said = result.orders, []
-    by_rules = orders.index.isin([decision.client_order_id for decision in result.denials])
+    by_rules = orders["reason"].isin([decision.reason for decision in result.denials])  # all of a list too
     denied, rejected = (orders["status"] == "DENIED") & ~by_rules, orders["status"] == "REJECTED"
     for refused, who in ((denied, "The engine denied"), (rejected, "The venue rejected")):
         reasons = list(orders["reason"][refused])

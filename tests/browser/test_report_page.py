@@ -43,7 +43,7 @@ def a_run(
             "price_precision": 2,
         }
     )
-    orders = pd.DataFrame({"strategy_id": table["strategy_id"], "status": "FILLED"})
+    orders = pd.DataFrame({"strategy_id": table["strategy_id"], "status": "FILLED", "reason": None})
     decisions = tuple(
         Decision(
             ts=stamps[row * 7].as_unit("ns").value,

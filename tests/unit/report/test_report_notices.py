@@ -47,7 +47,8 @@ def test_rejected_orders(a_run):
 def test_orders_that_the_engine_denied_and_no_rule_did(a_run, a_decision):
     refused = a_run().orders.assign(reason=["over the limit", "no rate", *[None] * 8])
     refused.loc[refused.index[:2], "status"] = "DENIED"
-    told = notices(a_run(orders=refused, decisions=[a_decision(client_order_id="O-0")], fills=pd.DataFrame()))
+    ruled = a_decision(client_order_id="O-9", reason="over the limit")  # of a list, all of which was denied
+    told = notices(a_run(orders=refused, decisions=[ruled], fills=pd.DataFrame()))
     assert "The engine denied 1 order because: no rate" in told
     assert "over the limit" not in str([line for line in told if line.startswith("The engine")])
 
