@@ -152,8 +152,7 @@ class Desk:
             self._entries.add(client_order_id, order)
             return order
         proposal = self._proposal(order, position_id=position_id)
-        size, position = order.quantity.as_decimal(), proposal.position
-        if not proposal.reduces and self.knows_position and self._takes_from_others(order, size, position):
+        if order.is_reduce_only and not proposal.reduces and self._is_shared(proposal):
             order = _plain(order)  # an entry to the rules, and to the engine: else it would not book it
             proposal = replace(proposal, order=order)
         verdict = self.gate.judge(proposal)
@@ -482,6 +481,11 @@ class Desk:
             and Decimal(0) < quantity <= opposite
             and self.netting.holds_more(order.instrument_id, position)
         )
+
+    def _is_shared(self, proposal: Proposal) -> bool:
+        """True when that alone is why the order is no exit."""
+        size = proposal.quantity.as_decimal()
+        return self.knows_position and self._takes_from_others(proposal.order, size, proposal.position)
 
     def _leaving(self, order: Any) -> Decimal:
         """What market orders that may only reduce take from the position meanwhile."""

@@ -68,7 +68,8 @@ class Recovery:
         self._looked = 0.0
         self._asked: set[str] = set()
         self._differs: dict[str, Decimal] = {}
-        self._wrong: dict[str, str] = {}
+        self._lacked: dict[str, dict[str, Decimal]] = {}
+        self._compared = -1
         self._checked = time.monotonic()
         self._checking: asyncio.Task[None] | None = None
 
@@ -83,7 +84,8 @@ class Recovery:
         self._session.held.positions = report.state.copy().positions
         run.parts.books.unexplained.update(_unexplained(report.state, run))
         lines = [*self._unclean(known), *report.lines]
-        self._wrong = wrong = self._misattributed(run)
+        self._lacked = self._misattributed(run)
+        wrong = {strategy_id: self._said(strategy_id, lacks) for strategy_id, lacks in self._lacked.items()}
         forgot = run.parts.gate.recall(known.memories)
         alerts = [*report.alerts, *self._homeless(), *wrong.values()]
         alerts += [f"risk {rule} starts without what it knew: {why}" for rule, why in forgot.items()]
@@ -163,12 +165,16 @@ class Recovery:
         It books none of an order that may only reduce when the strategy holds nothing to reduce. A venue
         fills one all the same where others on the account hold the same side.
         """
-        wrong = self._misattributed(run)
-        for strategy_id, why in wrong.items():
-            if self._wrong.get(strategy_id) == why and run.parts.desks[strategy_id].knows_position:
+        if self._session.trades == self._compared and not self._lacked:
+            return
+        self._compared = self._session.trades
+        lacked = self._misattributed(run)
+        for strategy_id, lacks in lacked.items():
+            if self._lacked.get(strategy_id) == lacks and run.parts.desks[strategy_id].knows_position:
+                why = self._said(strategy_id, lacks)
                 self._session.note("alert", {"recovery": why})
                 _distrust(strategy_id, why, run)
-        self._wrong = wrong
+        self._lacked = lacked
 
     async def _check(self, run: LiveRun) -> None:
         """Compare what the venues hold with what is known; a difference counts when it is there twice."""
@@ -210,17 +216,19 @@ class Recovery:
             if size and not netting.of_balances(InstrumentId.from_str(name))
         }
 
-    def _misattributed(self, run: LiveRun) -> dict[str, str]:
-        """Strategies whose position in the engine's books is not that of their trades, and how."""
-        wrong = {}
-        for strategy_id in run.parts.desks:
-            for name, size in sorted(self._lacks(strategy_id, run).items()):
-                ours = self._session.held.positions.get(strategy_id, {}).get(name, ZERO)
-                wrong[strategy_id] = (
-                    f"{strategy_id} holds {ours} {name} by the journal and {ours - size} by the engine: "
-                    "start the node again"
-                )
-        return wrong
+    def _misattributed(self, run: LiveRun) -> dict[str, dict[str, Decimal]]:
+        """What the engine has not booked, of the strategies of which it has not booked everything."""
+        found = {strategy_id: self._lacks(strategy_id, run) for strategy_id in run.parts.desks}
+        return {strategy_id: lacks for strategy_id, lacks in found.items() if lacks}
+
+    def _said(self, strategy_id: str, lacks: Mapping[str, Decimal]) -> str:
+        """What is wrong with a strategy's positions, in words for the trader."""
+        ours = self._session.held.positions.get(strategy_id, {})
+        parts = [
+            f"{ours.get(name, ZERO)} {name} by the journal and {ours.get(name, ZERO) - size} by the engine"
+            for name, size in sorted(lacks.items())
+        ]
+        return f"{strategy_id} holds {', '.join(parts)}: start the node again"
 
     def _book(self, name: str, difference: Decimal, unexplained: dict[str, Decimal]) -> None:
         unexplained[name] = unexplained.get(name, ZERO) + difference

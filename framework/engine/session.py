@@ -117,12 +117,14 @@ class Session:
         now: The time of the data, nanoseconds since the epoch, UTC: every row says what it was as `at`.
         known: What the journal added up to before this run.
         held: The positions of the strategies by now, by the trades on record; nothing else of the state.
+        trades: How many trades of this run are in it.
         recovery: What the start found and did, for `node status`.
     """
 
     def __init__(self, plan: Plan, journal: Journal, known: State, heartbeat: Heartbeat) -> None:
         self.known = known
         self.held = State()
+        self.trades = 0
         self.recovery: dict[str, Any] = {}
         self.failed: Callable[[JournalError], None] = lambda error: None  # noqa: ARG005
         self.now: Callable[[], int] = time.time_ns
@@ -211,6 +213,7 @@ class Session:
         order_id = str(event.get("client_order_id", ""))
         if quantity := traded(event):
             self.held.move(strategy_id, str(event["instrument_id"]), quantity)
+            self.trades += 1
         self._keep("event", {"at": self.now(), **event}, strategy=strategy_id, order_id=order_id)
 
     def decision(self, decision: Decision) -> None:
