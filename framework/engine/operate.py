@@ -101,10 +101,14 @@ class DiskKill(KillSwitch):
         self._owed: dict[str, Latch] = {}
 
     def latch(self, latch: Latch) -> bool:
-        """Pull the switch, here and on the disk."""
+        """Pull the switch, here, and on the disk if it is not there: a rule may pull at every price."""
         fresh = super().latch(latch)
         held = self._latches[latch.scope]
-        self._owed[ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"] = held
+        scope = ALL if latch.scope == self.ALL else f"strategy:{latch.scope}"
+        known = self._disk.current().get(scope)
+        if known is not None and (known.flat or not held.flat):
+            return fresh
+        self._owed[scope] = held
         try:
             self.write()
         except JournalError:

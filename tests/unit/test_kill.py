@@ -100,3 +100,20 @@ def test_a_latch_that_could_not_be_written_is_written_later_as_it_was(tmp_path, 
     switch.write()
     assert kept_flat(started(), "vwap") == ["vwap"]
     assert started().holds("vwap").reason == FLAT.reason
+
+
+def test_a_rule_that_halts_at_every_price_writes_once_and_again_when_a_person_took_it_off(
+    tmp_path, started, monkeypatch
+):
+    written = []
+    write = Latches.set
+    monkeypatch.setattr(
+        Latches, "set", lambda self, scope, **how: written.append(scope) or write(self, scope, **how)
+    )
+    switch = started()
+    assert [switch.latch(FLAT) for _ in range(4)] == [True, False, False, False]
+    assert written == ["strategy:vwap"]
+    Latches(tmp_path / "latch").resume("strategy:vwap", who="anna", why="it is fine")
+    switch.latch(FLAT)  # before the node has looked
+    assert written == ["strategy:vwap"] * 2
+    assert Latches(tmp_path / "latch").holds(strategy="vwap").flat
