@@ -378,9 +378,14 @@ class Operator:
             begun = file.with_suffix(BEGUN)
             try:
                 command = json.loads(begun.read_text(encoding="utf-8"))
-                scope = str(command["scope"])
+                scope, until = str(command["scope"]), int(command["until"])
             except (ValueError, KeyError, TypeError, OSError) as error:
                 _log.warning("a command could not be read: %s: %s", file, error)
+                begun.unlink()
+                continue
+            if until < time.time_ns():
+                _log.warning("a command came too late, and is not carried out: %s", command)
+                self._session.note("alert", {"too_late": command})
                 begun.unlink()
                 continue
             if command.get("command") == "reload":

@@ -31,6 +31,8 @@ ANSWER = ".answer"
 """What the node says of a command, beside where the command was."""
 BEGUN = ".begun"
 """What a command is called while the node carries it out."""
+GOOD_SECONDS = 60.0
+"""Seconds after which a command is not begun: whoever gave it was killed before it could withdraw it."""
 LONGEST_ANSWER = 60.0
 """Seconds for which an answer to a command that was begun is waited for."""
 TURN = "turn"
@@ -217,7 +219,8 @@ def _drop(folder: Path, command: Mapping[str, Any]) -> Path:
     """Put a command where the node looks for it, whole."""
     file = folder / COMMANDS / f"{time.time_ns()}-{uuid.uuid4().hex[:8]}.json"
     draft = file.with_suffix(".part")
-    draft.write_text(json.dumps(command), encoding="utf-8")
+    until = time.time_ns() + int(GOOD_SECONDS * 1e9)
+    draft.write_text(json.dumps({**command, "until": until}), encoding="utf-8")
     draft.replace(file)
     return file
 

@@ -1,6 +1,7 @@
 """How a node looks at its folder: latches, and commands that may be withdrawn until it begins."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -169,6 +170,20 @@ def test_a_flatten_that_is_withdrawn_is_not_begun(node, closing):
 
     asyncio.run(looks())
     assert (closing.begun, node.noted("flatten"), node.files()) == (0, [], [])
+
+
+def test_a_flatten_whose_giver_was_killed_is_not_begun_a_minute_later(node, closing, monkeypatch):
+    node.drop()
+    late = time.time_ns() + 61_000_000_000
+    monkeypatch.setattr(operate.time, "time_ns", lambda: late)
+
+    async def looks():
+        node.tick()
+
+    asyncio.run(looks())
+    assert (closing.begun, node.files()) == (0, [])
+    [alert] = node.alerts("too_late")
+    assert (alert["too_late"]["command"], alert["too_late"]["who"]) == ("flatten", "anna")
 
 
 def test_a_flatten_that_the_node_has_taken_up_cannot_be_withdrawn(node, closing):
