@@ -21,6 +21,7 @@ from nautilus_trader.trading import ExecutionAlgorithm, ExecutionAlgorithmConfig
 
 from framework.engine.books import Entries
 from framework.engine.netting import Netting
+from framework.engine.pace import Pace
 from framework.errors import RunError
 from framework.risk.gate import exits
 from framework.risk.rule import Approve, Deny, Proposal, Resize
@@ -48,8 +49,6 @@ LOCAL = {OrderStatus.INITIALIZED, OrderStatus.EMULATED, OrderStatus.RELEASED}
 DOOR = ExecAlgorithmId("GATE")
 MANY = 16
 """Orders from which they are cancelled in one command and recorded in one commit."""
-FIRST_PAUSE, LONGEST_PAUSE = 1_000_000_000, 30_000_000_000
-"""Nanoseconds between two attempts to end what was refused."""
 
 
 class Door(ExecutionAlgorithm):
@@ -535,28 +534,6 @@ class Desk:
         fields["exec_algorithm_id"] = str(DOOR)
         fields["exec_spawn_id"] = str(order.client_order_id)
         return type(order).from_dict(fields)
-
-
-class Pace:
-    """When something that is refused is tried again: a second later, then less and less often.
-
-    Times are nanoseconds since the epoch, UTC, of the data.
-    """
-
-    def __init__(self) -> None:
-        self._tried: dict[Any, tuple[int, int]] = {}
-
-    def is_due(self, what: Any, now: int) -> bool:
-        """True when it may be tried now; it counts as tried then."""
-        again, pause = self._tried.get(what, (0, FIRST_PAUSE))
-        if now < again:
-            return False
-        self._tried[what] = (now + pause, min(2 * pause, LONGEST_PAUSE))
-        return True
-
-    def keep(self, these: AbstractSet[Any]) -> None:
-        """Forget everything else."""
-        self._tried = {what: tried for what, tried in self._tried.items() if what in these}
 
 
 def _as_it_is(position: Any) -> tuple[PositionId, int, int]:

@@ -7,7 +7,8 @@ import pytest
 from nautilus_trader.model import InstrumentId, Quantity, StrategyId
 
 from framework.engine.books import Entries
-from framework.engine.desk import Desk, Pace
+from framework.engine.desk import Desk
+from framework.engine.pace import Pace
 
 SECOND = 1_000_000_000
 EURUSD = InstrumentId.from_str("EUR/USD.SIM")
