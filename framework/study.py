@@ -18,7 +18,7 @@ import msgspec
 from framework import config as configuration
 from framework import plugins as installed
 from framework.catalog import builtin, tape
-from framework.sweep import pool, worker
+from framework.sweep import imported, pool, worker
 from framework.sweep.grid import Grid, compose_point, parse
 from framework.sweep.row import Failure, Row
 
@@ -170,6 +170,15 @@ class Study:
             lasting=1 if fresh else None,
             tick=tick,
         )
+
+    @staticmethod
+    def imports(plan: Plan) -> list[str]:
+        """Files, hosts and programs that the code of the plan's strategies turns to while it is imported.
+
+        Raises:
+            RunError: The code cannot be imported by itself.
+        """
+        return imported.imports_of(plan)
 
     @staticmethod
     def hashes(plan: Plan) -> dict[str, str]:

@@ -75,6 +75,8 @@ class Outside:
 
 
 FILES = {"open", "sqlite3.connect"}
+EVENTS = {*FILES, "socket.connect", "subprocess.Popen"}
+"""What is looked at of all that Python reports."""
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:

@@ -61,6 +61,7 @@ class Bench:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="framework-check-"))
         self._watch = Watch(self.plan.catalog)
+        self._note(Study.imports(self.plan))
         return self
 
     def __exit__(
