@@ -202,7 +202,11 @@ class PromotionEntry(Entry, frozen=True, kw_only=True):
     """Where the records are that let a strategy's configuration trade live."""
 
     directory: Annotated[
-        PathText, msgspec.Meta(description="The folder of the records, one a strategy: `ID.json`.")
+        PathText,
+        msgspec.Meta(
+            description="The folder of the records, one a strategy: `ID.json`; and of `tried.jsonl`, which "
+            "counts the settings that were tried."
+        ),
     ] = "promotions"
     key: Annotated[
         Secret | None,
