@@ -115,7 +115,7 @@ def run(
                 started=lambda plan, node: _started(hooks, plan, node),
                 progress=progress,
             )
-        result = _report(plan, result)
+        result = _report(plan, result, tried=kept is None)
     _finished(hooks, plan, result)
     if kept:
         bundles.check_result(kept, result.result_hash)
@@ -247,8 +247,8 @@ def _speed(said: float | str) -> float | None:
     return speed
 
 
-def _report(plan: Plan, result: Result) -> Result:
-    """Write the report, and of a backtest that its settings were tried."""
+def _report(plan: Plan, result: Result, *, tried: bool) -> Result:
+    """Write the report, and of a backtest that is no repetition that its settings were tried."""
     from framework.report.write import write  # noqa: PLC0415 - plotting loads when there is something to plot
 
     folder = write(
@@ -257,7 +257,7 @@ def _report(plan: Plan, result: Result) -> Result:
         extra=lambda folder: bundles.write(folder, plan, result),
         html=plan.config.report.html,
     )
-    if plan.mode == "backtest":
+    if tried and plan.mode == "backtest":
         from framework.tried import note_tried  # noqa: PLC0415 - the engine's model loads with it
 
         note_tried([plan], "framework node run")

@@ -137,8 +137,10 @@ def test_another_process_gives_the_same_hash(placed, result, tmp_path):
 
 @RUN
 def test_its_bundle_repeats_it(node, result, tmp_path):
+    kept = sorted(Path(result["report"]).rglob("*"))
     done = framework("node", "run", "--bundle", result["report"], "--json", "--report", tmp_path)
     assert done.returncode == 0, done.stderr
+    assert sorted(Path(result["report"]).rglob("*")) == kept, "a repetition adds nothing to what it repeats"
     assert json.loads(done.stdout)["result_hash"] == result["result_hash"]
 
 
