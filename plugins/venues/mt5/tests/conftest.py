@@ -1,5 +1,6 @@
 """Node, server and broker, each a process of its own: live over HTTPS."""
 
+import asyncio
 import json
 import os
 import queue
@@ -250,6 +251,64 @@ def matches(heard, said, fields):
     return heard["said"] in (said if isinstance(said, tuple) else (said,)) and all(
         heard.get(name) == value for name, value in fields.items()
     )
+
+
+class Stream:
+    """An event stream, used from a test's thread.
+
+    The library's own synchronous client reads and writes one TLS connection from two threads: in about one of
+    a hundred attempts its request never leaves. So this is the asyncio client, on a loop in a thread.
+    """
+
+    def __init__(self, rig, key="read", **headers):
+        from websockets.asyncio.client import connect
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        url = rig.url.replace("https", "wss") + "/events"
+        named = {"Authorization": f"Bearer {rig.keys.get(key, key)}", **headers}
+
+        async def opened():
+            return await connect(url, ssl=rig.tls, additional_headers=named, open_timeout=90)
+
+        try:
+            self._stream = self._do(opened())
+        except BaseException:
+            self._end()
+            raise
+
+    def recv(self, seconds):
+        """The next message; TimeoutError when there is none in time."""
+        return self._do(asyncio.wait_for(self._stream.recv(), seconds))
+
+    def send(self, message):
+        self._do(self._stream.send(message))
+
+    def close(self):
+        if self._loop.is_running():
+            self._do(self._stream.close())
+            self._end()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _do(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
+
+    def _end(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture
+def listen():
+    """Opens an event stream."""
+    return Stream
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import signal
 
 import pytest
-from websockets.sync.client import connect
 
 
 def order(rig, name, session):
@@ -29,15 +28,14 @@ def test_a_second_node_is_refused_until_the_first_has_gone(rig, node_on):
 
 
 @pytest.mark.slow
-def test_a_node_whose_account_was_taken_over_while_it_was_cut_off_sends_nothing(rig, node_on):
+def test_a_node_whose_account_was_taken_over_while_it_was_cut_off_sends_nothing(rig, node_on, listen):
     first = node_on(rig)
     rig.kill()
     # Somebody else comes first when the server is back.
     first.process.send_signal(signal.SIGSTOP)  # SIGSTOP: it does not connect again yet
     rig.start(keep_port=True)
     rig.broker.quote()
-    keys = {"Authorization": f"Bearer {rig.keys['trade']}", "X-Session": "OTHER/1"}
-    with connect(rig.url.replace("https", "wss") + "/events", ssl=rig.tls, additional_headers=keys) as other:
+    with listen(rig, "trade", **{"X-Session": "OTHER/1"}) as other:
         assert json.loads(other.recv(60))["type"] == "welcome"
         said = order(rig, "theirs", "OTHER/1")[1]
         assert said.get("state") == "done", said

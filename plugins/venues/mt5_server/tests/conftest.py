@@ -1,5 +1,6 @@
 """The server as a process of its own, on the simulated terminal in another, over TLS."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -8,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import urllib.error
@@ -204,25 +206,70 @@ def shared(tmp_path_factory, made):
     broker.close()
 
 
+class Stream:
+    """An event stream, used from a test's thread.
+
+    The library's own synchronous client reads and writes one TLS connection from two threads: in about one of
+    a hundred attempts its request never leaves. So this is the asyncio client, on a loop in a thread.
+    """
+
+    def __init__(self, rig, key="read", **headers):
+        from websockets.asyncio.client import connect
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        url = rig.url.replace("https", "wss") + "/events"
+        named = {"Authorization": f"Bearer {rig.keys.get(key, key)}", **headers}
+
+        async def opened():
+            return await connect(url, ssl=rig.tls, additional_headers=named, open_timeout=90)
+
+        try:
+            self._stream = self._do(opened())
+        except BaseException:
+            self._end()
+            raise
+
+    def recv(self, seconds):
+        """The next message; TimeoutError when there is none in time."""
+        return self._do(asyncio.wait_for(self._stream.recv(), seconds))
+
+    def send(self, message):
+        self._do(self._stream.send(message))
+
+    def close(self):
+        if self._loop.is_running():
+            self._do(self._stream.close())
+            self._end()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _do(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
+
+    def _end(self):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 @pytest.fixture
 def websocket():
     """Opens an event stream."""
-    from websockets.sync.client import connect
-
     opened = contextlib.ExitStack()
 
     def open_stream(rig, key="read", symbols=("EURUSD",), session=None):
         named = {} if session is None else {"X-Session": session}
-        stream = opened.enter_context(
-            connect(
-                rig.url.replace("https", "wss") + "/events",
-                ssl=rig.tls,
-                additional_headers={"Authorization": f"Bearer {rig.keys.get(key, key)}", **named},
-                open_timeout=90,
-            )
-        )
-        stream.welcome = json.loads(stream.recv(60))
-        stream.send(json.dumps({"op": "subscribe", "symbols": list(symbols)}))
+        with contextlib.ExitStack() as opening:
+            stream = opening.enter_context(Stream(rig, key, **named))
+            stream.welcome = json.loads(stream.recv(60))
+            stream.send(json.dumps({"op": "subscribe", "symbols": list(symbols)}))
+            opened.push(opening.pop_all())
         return stream
 
     with opened:
