@@ -81,7 +81,7 @@ class Driven(Strategy):
             self.do_submit("BUY", "1", "1.05000")
         if not self.lines.exists():
             return
-        lines = self.lines.read_text().splitlines()
+        lines = self.lines.read_text().rpartition("\n")[0].splitlines()  # the last one may be half written
         while self.done < len(lines):
             order = json.loads(lines[self.done])
             self.done += 1

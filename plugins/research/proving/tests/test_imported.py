@@ -89,11 +89,15 @@ def check(tmp_path):
 @pytest.mark.parametrize(
     ("imports", "modules"),
     [
-        ("CALLS = FILE.read_text()", {}),
-        ("import pandas\nCALLS = pandas.read_csv(FILE)", {}),
-        ("from peeks.calls import CALLS", {"calls": "import peeks\nCALLS = open(peeks.FILE).read()"}),
+        pytest.param("import pandas\nCALLS = pandas.read_csv(FILE)", {}, id="by a library"),
+        pytest.param("CALLS = FILE.read_text()", {}, id="by itself", marks=pytest.mark.slow),
+        pytest.param(
+            "from peeks.calls import CALLS",
+            {"calls": "import peeks\nCALLS = open(peeks.FILE).read()"},
+            id="by a module of its own",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["by itself", "by a library", "by a module of its own"],
 )
 def test_what_is_read_when_the_code_is_imported_leaves_the_answer_open(check, tmp_path, imports, modules):
     code, verdict, errors = check(imports, **modules)
@@ -109,6 +113,7 @@ def test_what_libraries_do_for_themselves_when_they_are_imported_is_not_asked(ch
     assert code == 0, (verdict, errors)
 
 
+@pytest.mark.slow
 def test_a_host_that_is_asked_when_the_code_is_imported_is_named(check):
     asks = "import socket\ntry:\n    socket.create_connection(('127.0.0.1', 9), 1)\nexcept OSError:\n    pass"
     code, verdict, errors = check(asks)
