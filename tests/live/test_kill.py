@@ -35,6 +35,7 @@ def test_flatten_ends_when_the_venue_shows_that_it_is_flat(exchange, node_on):
     assert node.stop() == 0, node.log()
 
 
+@pytest.mark.slow
 def test_a_venue_that_does_not_answer_is_not_called_flat(exchange, node_on, until):
     node = node_on(exchange).start()
     node.do("submit", side="BUY", qty="100", name="A-1")
@@ -87,6 +88,7 @@ def test_what_could_not_be_cancelled_is_cancelled_again_while_the_latch_holds(ex
     until(lambda: not exchange.open_orders(), node.log)
 
 
+@pytest.mark.slow
 def test_a_kill_holds_while_the_loop_is_busy(exchange, node_on):
     node = node_on(exchange, guard={"patience": 60}).start()
     over = node.folder / "over"
@@ -148,6 +150,7 @@ def test_what_a_rule_halted_is_kept_flat_after_a_restart(exchange, node_on, unti
     assert exchange.position() == "110"
 
 
+@pytest.mark.slow
 def test_a_flatten_that_a_node_died_in_is_told_and_not_gone_on_with(exchange, node_on, until):
     node = node_on(exchange).start()
     node.do("submit", side="BUY", qty="100", name="A-1")

@@ -303,6 +303,7 @@ def framework(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_whatever_looks_at_figures_counts_as_tried(node):
     short = ("--set", "end=2017-01-20")
 

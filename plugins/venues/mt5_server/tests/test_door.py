@@ -208,6 +208,7 @@ def test_a_body_that_does_not_come_in_time_is_not_waited_for(tmp_path, monkeypat
     assert said[0] == 408
 
 
+@pytest.mark.slow
 def test_connections_are_bounded_in_number_and_without_a_request_in_time(rig_with, websocket):
     rig = rig_with(listen__connections_per_address=5, listen__idle_seconds=2)
     stream = websocket(rig)
