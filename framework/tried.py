@@ -12,6 +12,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+from framework.errors import ConfigError
 from framework.promotion import settings_of
 
 if TYPE_CHECKING:
@@ -65,12 +66,19 @@ def tried_before(plan: Plan) -> frozenset[str]:
     A line that cannot be read counts as something that was tried.
 
     Raises:
-        OSError: The record is there and cannot be read.
+        ConfigError: The record is there and cannot be read.
     """
     ours = {strategy.id for strategy in plan.strategies}
+    try:
+        lines = _lines(_file(plan))
+    except OSError as error:
+        raise ConfigError(
+            f"what was tried before cannot be read, so it cannot be answered for: {error}",
+            where=str(_file(plan)),
+        ) from error
     return frozenset(
         _settings(line)
-        for line in _lines(_file(plan))
+        for line in lines
         if line["strategies"] is None or not ours.isdisjoint(line["strategies"])
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framework import Study, note_tried, settings_hash, tried_before
+from framework import ConfigError, Study, note_tried, settings_hash, tried_before
 from framework.tried import FILE
 
 CHECKOUT = Path(__file__).parents[2]
@@ -72,3 +72,9 @@ def test_a_folder_that_cannot_be_written_stops_no_backtest(planned, tmp_path, ca
     with caplog.at_level(logging.WARNING, logger="framework.tried"):
         note_tried([planned()], "framework node run")
     assert "not counted as tried" in caplog.text
+
+
+def test_a_record_that_cannot_be_read_is_no_proof_without_it(planned):
+    (planned().promotions / FILE).mkdir(parents=True)
+    with pytest.raises(ConfigError, match="what was tried before cannot be read"):
+        tried_before(planned())
