@@ -114,7 +114,7 @@ def trained(folder, bar_type):
         trusted = keys.make(home / "key")
         store = registry.Registry(home / "registry")
         model_id = store.add(made.manifest, made.model, keys.signing_key(home / "key"))
-        middle = float(np.median(made.unseen[:, -1]))
+        middle = float(np.median(made.unseen.given[:, -1]))
         MADE[folder, "filter"] = {
             "registry": str(store.folder),
             "model": model_id,
