@@ -158,6 +158,14 @@ class Latches:
         ours = (held[scope] for scope in scopes if scope in held)
         return min(ours, key=lambda record: not record.flat, default=None)
 
+    def written(self, scope: str) -> LatchRecord | None:
+        """The latch in the file of this scope; None when there is none, whatever else may hold it."""
+        try:
+            record = _read(self._file(scope))
+        except OSError:
+            return None
+        return record if record.scope == scope else None
+
     def current(self) -> dict[str, LatchRecord]:
         """Every latch by scope, in the order they were set; looks at the folder only when it has changed."""
         try:

@@ -119,6 +119,18 @@ class Denies(RiskRule):
         return Deny("test says no")
 
 
+class LeavesTwo(Scripted):
+    """Two orders away from the market."""
+
+    def step_5(self):
+        self.orders = [
+            self.order_factory.limit(self.instrument_id, OrderSide.BUY, quantity(2_000), self.away(-5_000))
+            for _ in range(2)
+        ]
+        for order in self.orders:
+            self.submit_order(order)
+
+
 class Halves(RiskRule):
     def check(self, proposal):
         if proposal.quantity.as_decimal() > 5_000:
@@ -364,17 +376,7 @@ def test_a_change_is_resized_to_what_the_rules_allow(market):
 
 
 def test_approved_changes_reach_the_engine_one_by_one_and_together(market):
-    class Moves(Scripted):
-        def step_5(self):
-            self.orders = [
-                self.order_factory.limit(
-                    self.instrument_id, OrderSide.BUY, quantity(2_000), self.away(-5_000)
-                )
-                for _ in range(2)
-            ]
-            for order in self.orders:
-                self.submit_order(order)
-
+    class Moves(LeavesTwo):
         def step_6(self):
             self.modify_order(self.orders[0].client_order_id, price=self.away(-6_000))
             self.modify_orders(
@@ -396,17 +398,7 @@ def test_changes_that_are_sent_together_count_together(market):
             ]
             return APPROVE if sum(others) + int(proposal.quantity) <= 6_000 else Deny("too much")
 
-    class Grows(Scripted):
-        def step_5(self):
-            self.orders = [
-                self.order_factory.limit(
-                    self.instrument_id, OrderSide.BUY, quantity(2_000), self.away(-5_000)
-                )
-                for _ in range(2)
-            ]
-            for order in self.orders:
-                self.submit_order(order)
-
+    class Grows(LeavesTwo):
         def step_6(self):
             self.modify_orders(
                 [(order.client_order_id, quantity(3_500), None, None) for order in self.orders]

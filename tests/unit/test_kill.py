@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from framework.engine.operate import DiskKill
+from framework.engine.switch import DiskKill
 from framework.journal.latch import Latches
 from framework.risk.gate import BoundRule, Gate
 from framework.risk.kill import KillSwitch, Latch
@@ -117,3 +117,21 @@ def test_a_rule_that_halts_at_every_price_writes_once_and_again_when_a_person_to
     switch.latch(FLAT)  # before the node has looked
     assert written == ["strategy:vwap"] * 2
     assert Latches(tmp_path / "latch").holds(strategy="vwap").flat
+
+
+def test_a_halt_of_everything_is_written_although_a_damaged_file_holds_everything(tmp_path, started):
+    switch, latches = started(), Latches(tmp_path / "latch")
+    latches.set("venue:SIM", who="anna", why="a drill")
+    (damaged,) = (tmp_path / "latch").glob("*.json")
+    damaged.write_text("{")
+    switch.latch(ALL_LEFT)
+    latches.resume("venue:SIM", who="anna", why="it was damaged")
+    assert started().holds("vwap").reason == ALL_LEFT.reason
+
+
+def test_a_halt_of_everything_while_the_folder_is_gone_is_written_when_it_is_back(tmp_path, started):
+    switch = started()
+    with elsewhere(tmp_path / "latch"):
+        switch.latch(ALL_LEFT)
+    switch.write()
+    assert started().holds("vwap").reason == ALL_LEFT.reason

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from framework.engine import operate, outside
-from framework.engine.operate import DiskKill, Operator
+from framework.engine.operate import Operator
+from framework.engine.switch import DiskKill
 from framework.journal.latch import Latches
+from framework.risk.kill import Latch
 from framework.secret import Mask
 
 
@@ -154,7 +156,7 @@ def test_commands_are_carried_out_while_a_cancelling_raises(node, closing):
 
 
 def test_to_resume_a_venue_does_not_release_a_strategy_of_its_name(node):
-    node.operator._kill.latch(operate.Latch("one", "it lost too much", "max_drawdown", 5))
+    node.operator._kill.latch(Latch("one", "it lost too much", "max_drawdown", 5))
     node.latches.set("venue:one", who="anna", why="a drill")
     node.tick()
     node.latches.resume("venue:one", who="anna", why="over")
